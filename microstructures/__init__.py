@@ -1,0 +1,28 @@
+"""Ceramic microstructures: grains, grain boundaries and pores on a grid."""
+
+from microstructures.assemble import Kind, assemble, build
+from microstructures.draws import lognormal_per_boundary, uniform_per_boundary
+from microstructures.paths import bottleneck_pressure
+from microstructures.plain_grains import bicrystal, bricks, single_crystal
+from microstructures.pores import Pores, place_pores, pore_coverage
+from microstructures.structure import Microstructure
+from microstructures.tessellation import Tessellation
+from microstructures.voronoi_grains import voronoi
+
+__all__ = [
+    "Kind",
+    "Microstructure",
+    "Pores",
+    "Tessellation",
+    "assemble",
+    "bicrystal",
+    "bottleneck_pressure",
+    "bricks",
+    "build",
+    "lognormal_per_boundary",
+    "place_pores",
+    "pore_coverage",
+    "single_crystal",
+    "uniform_per_boundary",
+    "voronoi",
+]

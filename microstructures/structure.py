@@ -1,0 +1,40 @@
+"""What a generator of microstructures returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from phasefield.grid import Grid
+
+
+@dataclass(frozen=True)
+class Microstructure:
+    """Describe the ceramic on a grid; constant in time.
+
+    Parameters
+    ----------
+    grid : the grid of every array.
+    grain_id : int32, ``grid.shape``: 1, 2, … in the ceramic, 0 in the electrode.
+    boundary_pairs : int32, ``(n_boundaries, 2)``: the grains on both sides, smaller id first, sorted.
+    boundary_id : int32, ``grid.shape``: row of ``boundary_pairs`` of the nearest boundary; -1 if there is none.
+    boundary_distance : distance of the cell centre to that boundary [m]; inf if there is none.
+    grain_boundary_fraction : share of the cell within half a band width of a boundary, sub-sampled.
+    pore_fraction : share of the cell inside pores, sub-sampled.
+    sheet_weight : per axis, on faces (``grid.face_shape(axis)``): |n|_1 of the boundary between the two cells,
+        0 where both are of one grain. Corrects the area of the voxel staircase.
+    boundary_per_volume : S_V, area of boundary per volume of ceramic (length per area in 2-D) [1/m].
+    electrode_plane : where the ceramic begins along x [m].
+    """
+
+    grid: Grid
+    grain_id: np.ndarray
+    boundary_pairs: np.ndarray
+    boundary_id: np.ndarray
+    boundary_distance: np.ndarray
+    grain_boundary_fraction: np.ndarray
+    pore_fraction: np.ndarray
+    sheet_weight: tuple[np.ndarray, ...]
+    boundary_per_volume: float
+    electrode_plane: float

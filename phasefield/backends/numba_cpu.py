@@ -1,0 +1,344 @@
+"""The default backend: Newton's method on the block system, multigrid and conjugate gradients, compiled by Numba."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from phasefield.backends import Control, NotConverged, NotFinite, SolveReport, Tolerances
+from phasefield.backends import numba_kernels as kernels
+from phasefield.fields import State
+from phasefield.numerics import interface, krylov, multigrid
+from phasefield.numerics.anderson import Anderson
+from phasefield.numerics.regions import Regions
+from phasefield.physics import transport
+from phasefield.physics.constants import FARADAY, thermal_voltage
+from phasefield.problem import Problem
+
+SWEEPS = 2  # of relaxation before and after the coarse grid
+CG_LIMIT = 400
+NEWTON_LIMIT = 40
+LINEAR_SHARE = 0.3  # of the tolerance that the linear solver may use up
+FORCING = 0.02  # a linear solve gains this much, until the tolerance is near
+AVAILABLE_BELOW = 1e-8  # stripping of the reservoir fades out in its last 10 nm [m]
+
+
+class NumbaBackend:
+    """Solve the coupled model on one machine; 1-D (n x 1) and 2-D."""
+
+    def __init__(self, problem: Problem, tolerances: Tolerances, threads: int = 0) -> None:
+        self.problem = problem
+        self.tolerances = tolerances
+        grid, metal = problem.grid, problem.metal
+        self.shape = grid.shape
+        self.dx, self.dy = grid.spacing
+        self.periodic = grid.lateral == "periodic"
+        self.thermal = thermal_voltage(problem.temperature)
+        self.volume = grid.cell_volume
+        self.width = metal.interface_width
+        ceramic = problem.ceramic
+        self.capacitive = bool(np.any(ceramic.electrons_at_metal > 0.0))
+        self.floor = transport.ELECTRONIC_FLOOR * float(ceramic.ionic_conductivity.max())
+        self.sub_step = interface.stable_sub_step(grid.spacing, self.width, ceramic.accessible_fraction, self.periodic)
+
+        padded = tuple(n + 2 for n in self.shape)
+        self.u = np.zeros((2, *padded))
+        self.r = np.zeros((2, *padded))
+        self.delta = np.zeros((2, *padded))
+        self.psi = np.zeros(padded)
+        self.weight = np.zeros(padded)
+        maps = ("curvature", "area", "plating", "stripping", "source", "reservoir", "stored", "work")
+        self.maps = {name: np.zeros(self.shape) for name in maps}
+        self.inert = np.zeros(self.shape, dtype=np.bool_)
+        self.low = np.zeros((2, self.shape[1]))
+        self.high = np.zeros((2, self.shape[1]))
+        self.regions = Regions(self.shape, grid.lateral)
+        self.hierarchy = multigrid.Hierarchy(self.shape, grid.spacing)
+        self.gx, self.gy, self.coupling = self.hierarchy.finest()
+        self.e_inverse = np.zeros((0, 0))
+        xi = problem.initial_metal_fraction
+        q = xi * (1.0 - xi)
+        self.reservoir_area = np.where(q >= kernels.TAIL, q / self.width, 0.0)
+        if not (problem.reaction.reservoir and problem.electrode_plane > 0.0):
+            self.reservoir_area[:] = 0.0
+        self.leakage_scale = self._least_leakage()
+
+    def _least_leakage(self) -> float:
+        """Return a floor for the leakage current [A/m]: 1 % of what RT/F would drive through the mean ceramic."""
+        c = self.problem.ceramic
+        mean = float(np.mean(c.bulk_electronic_conductivity + c.boundary_electronic_conductivity))
+        return 0.01 * max(mean, self.floor) * self.thermal / self.problem.grid.lengths[0] * self.problem.grid.cross_section
+
+    # --- the seam -----------------------------------------------------------------------------------------
+
+    def initial_state(self) -> State:
+        """Return the state at time 0: metal in place, all potentials 0, electrons in equilibrium with them."""
+        p = self.problem
+        state = State(p.grid)
+        state["metal_fraction"] = p.initial_metal_fraction.copy()
+        for name in ("ionic_potential", "electronic_potential"):
+            state[name] = np.zeros(self.shape)
+        state["stored_electrons"] = (1.0 - p.initial_metal_fraction) * p.ceramic.electrons_at_metal
+        state.reservoir_thickness = np.full(self.shape[1:], p.reservoir_thickness)
+        return state
+
+    def solve(self, state: State, time_step: float, control: Control) -> SolveReport:
+        """Solve the potentials at the end of the step, with the metal where it is; see ``Backend``."""
+        self._load(state)
+        self._freeze_metal(state)
+        held = control.kind == "voltage"
+        voltage = control.value if held else state.cell_voltage
+        target = 0.0 if held else control.value * self.problem.grid.cross_section
+        voltage, newton, cg = self._newton(state, voltage, target, not held, time_step)
+        old = np.stack([state["ionic_potential"], state["electronic_potential"]])
+        change = float(np.abs((self.u[1, 1:-1, 1:-1] - self.u[0, 1:-1, 1:-1] - old[1] + old[0])[state["metal_fraction"] < 0.5]).max(initial=0.0))
+        state["ionic_potential"] = self.u[0, 1:-1, 1:-1].copy()
+        state["electronic_potential"] = self.u[1, 1:-1, 1:-1].copy()
+        state.cell_voltage = voltage
+        return self._report(state, newton, cg, change)
+
+    def advance(self, state: State, time_step: float) -> None:
+        """Deposit the metal of the step, then restore the interface's profile; see ``Backend``."""
+        metal, c = self.problem.metal, self.problem.ceramic
+        xi = state["metal_fraction"]
+        source, reservoir = self.maps["source"], self.maps["reservoir"]
+        kernels.inert_cells(xi, self.u, self.maps["plating"], self.inert)
+        speed = kernels.fastest_front(xi, source, reservoir, c.accessible_fraction, self.width, metal.molar_volume)
+        kernels.deposit(xi, source, reservoir, c.accessible_fraction, metal.molar_volume / FARADAY * time_step)
+        self.restore_profile(xi, metal.mobility_ratio * speed * time_step)
+        if self.capacitive:
+            state["stored_electrons"] = self.maps["stored"].copy()
+        plated = reservoir.sum(axis=0) * self.dx * metal.molar_volume / FARADAY * time_step
+        state.reservoir_thickness = state.reservoir_thickness + plated
+        state.time += time_step
+        state.step += 1
+        self._check_finite(state, "metal_fraction")
+
+    def restore_profile(self, xi: np.ndarray, travel: float) -> None:
+        """Let the profile flux act for M dt = ``travel`` [m], in place."""
+        if travel <= 0.0:
+            return
+        c = self.problem.ceramic
+        steps = int(np.ceil(travel / self.sub_step))
+        interface.restore_profile(
+            xi, c.accessible_fraction, c.accommodation_pressure, self.inert, self.periodic,
+            self.dx, self.dy, self.width, travel, steps, self.psi, self.maps["work"],
+        )  # fmt: skip
+
+    def update_fields(self, state: State) -> None:
+        """Fill every derived field; see ``Backend``."""
+        c, xi = self.problem.ceramic, state["metal_fraction"]
+        potential = state["electronic_potential"] - state["ionic_potential"]
+        factor = np.exp(np.minimum(-potential / self.thermal, np.log(transport.N_TYPE_CEILING)))
+        electrons = (1.0 - xi) * c.electrons_at_metal * factor
+        ceramic = (c.bulk_electronic_conductivity + c.boundary_electronic_conductivity) * (
+            factor if self.problem.electronic_law == "n_type" else 1.0
+        )
+        state["potential_vs_metal"] = potential
+        state["electron_concentration"] = electrons
+        state["ion_concentration"] = (1.0 - xi) * c.ion_concentration + electrons
+        state["ionic_conductivity"] = transport.ionic_conductivity(xi, c.ionic_conductivity)
+        state["electronic_conductivity"] = np.maximum(
+            transport.metal_electronic_conductivity(xi, self.problem.metal.electronic_conductivity) + (1.0 - xi) * ceramic,
+            self.floor,
+        )
+        state["deposition_rate"] = self.maps["source"].copy()
+
+    def stored_charge(self, state: State) -> float:
+        """Return the charge of the stored electrons over the cross-section [C/m^2]."""
+        if not self.capacitive:
+            return 0.0
+        return FARADAY * float(state["stored_electrons"].sum()) * self.volume / self.problem.grid.cross_section
+
+    # --- one solve ----------------------------------------------------------------------------------------
+
+    def _load(self, state: State) -> None:
+        self.u[0, 1:-1, 1:-1] = state["ionic_potential"]
+        self.u[1, 1:-1, 1:-1] = state["electronic_potential"]
+
+    def _freeze_metal(self, state: State) -> None:
+        """Make what follows from the metal alone: reactive area, equilibrium potentials, ionic faces, regions."""
+        p, c, m = self.problem, self.problem.ceramic, self.maps
+        xi = state["metal_fraction"]
+        interface.profile_coordinate(xi, self.periodic, self.psi)
+        interface.curvature(self.psi, self.dx, self.dy, self.width, m["curvature"])
+        kernels.interface_maps(
+            xi, m["curvature"], c.accommodation_pressure, c.collecting_factor, self.width, p.metal.interface_energy,
+            p.metal.molar_volume, p.reaction.hysteresis, m["area"], m["plating"], m["stripping"],
+        )  # fmt: skip
+        kernels.ionic_faces(
+            xi, c.ionic_conductivity, c.sheet_resistance[0], c.sheet_resistance[1], self.dx, self.dy, self.periodic, self.gx, self.gy
+        )  # fmt: skip
+        self._electronic_faces(xi)
+        self.regions.update(xi > 0.5)
+        self.weight[1:-1, 1:-1] = xi < 0.5
+
+    def _electronic_faces(self, xi: np.ndarray) -> None:
+        p, c = self.problem, self.problem.ceramic
+        kernels.electronic_faces(
+            xi, c.bulk_electronic_conductivity, c.boundary_electronic_conductivity, p.metal.electronic_conductivity,
+            self.floor, self.u, p.electronic_law == "n_type", self.thermal, self.dx, self.dy, self.periodic, self.gx, self.gy,
+        )  # fmt: skip
+
+    def _electrode(self, xi: np.ndarray, side: str, value: float) -> None:
+        """Make conductances and currents of the box's face at low or high x."""
+        p, c = self.problem, self.problem.ceramic
+        low = side == "low"
+        electrode = p.working_electrode if low else p.counter_electrode
+        ions = p.electrode_plane == 0.0 if low else True
+        kernels.planar_electrode(
+            xi, c.ionic_conductivity, c.bulk_electronic_conductivity, c.boundary_electronic_conductivity,
+            p.metal.electronic_conductivity, self.floor, self.u, 0 if low else self.shape[0] - 1, 0 if low else self.shape[0],
+            value, electrode.exchange_current_density if ions else 0.0, p.reaction.transfer_coefficient,
+            p.reaction.kinetics == "linear", electrode.electrons == "contact", p.electronic_law == "n_type", self.thermal,
+            self.dx, self.dy, self.gx, self.low if low else self.high,
+        )  # fmt: skip
+
+    def _evaluate(self, state: State, voltage: float, time_step: float) -> None:
+        """Make matrix and residual (minus it, in ``r``) at the potentials ``u``."""
+        p, c, m = self.problem, self.problem.ceramic, self.maps
+        xi = state["metal_fraction"]
+        multigrid.fill_ghosts(self.u, 0.0)
+        if p.electronic_law == "n_type":
+            self._electronic_faces(xi)
+        self._electrode(xi, "low", 0.0)
+        self._electrode(xi, "high", voltage)
+        rate = 1.0 / time_step if self.capacitive else 0.0
+        available = np.clip(state.reservoir_thickness / AVAILABLE_BELOW, 0.0, 1.0)
+        kernels.reaction_and_storage(
+            xi, self.u, m["area"], m["plating"], m["stripping"], self.reservoir_area, available, c.electrons_at_metal,
+            p.reaction.exchange_current_density, p.reaction.transfer_coefficient, self.thermal, p.reaction.kinetics == "linear",
+            rate, self.volume, m["source"], m["reservoir"], m["stored"], self.coupling,
+        )  # fmt: skip
+        kernels.residual(
+            self.u, self.gx, self.gy, m["source"], m["stored"], state["stored_electrons"], rate, self.volume,
+            self.low, self.high, self.r,
+        )  # fmt: skip
+
+    def _scales(self, target: float) -> tuple[float, float]:
+        """Return what residuals are compared with: the total and the leakage current [A/m]."""
+        turnover = float(np.abs(self.maps["source"]).sum()) * self.volume
+        total = max(abs(target), abs(float(self.high.sum())), turnover, self.leakage_scale)
+        return total, max(abs(float(self.high[1].sum())), self.leakage_scale)
+
+    def _newton(self, state, voltage: float, target: float, free: bool, time_step: float) -> tuple[float, int, int]:
+        """Iterate until the three criteria hold; returns the cell voltage and the iterations of both kinds."""
+        tol = self.tolerances
+        change, total_cg = np.inf, 0
+        # sigma_e is lagged in the matrix: with the n-type law Newton's method is only a fixed-point iteration
+        mixer = Anderson(np.stack([self.weight, self.weight])) if self.problem.electronic_law == "n_type" else None
+        self._evaluate(state, voltage, time_step)
+        for iteration in range(NEWTON_LIMIT + 1):
+            node = target - float(self.high.sum()) if free else 0.0
+            scale_i, scale_e = self._scales(target)
+            first, second = krylov.residual_norms(self.r, self.weight)
+            size = max(first / scale_i / tol.ionic, second / scale_e / tol.electronic, abs(node) / scale_i / tol.ionic)
+            if not np.isfinite(size):
+                self._complain(state, "is not finite")
+            if size <= 1.0 and change <= tol.potential:
+                return voltage, iteration, total_cg
+            if iteration == NEWTON_LIMIT:
+                break
+            aim = np.array([
+                max(LINEAR_SHARE * tol.ionic * scale_i, FORCING * max(first, abs(node))),
+                max(LINEAR_SHARE * tol.electronic * scale_e, FORCING * second),
+            ])
+            total_cg += self._linear_solve(node, free, aim)
+            change, _ = kernels.potential_change(self.delta, np.zeros_like(self.delta), state["metal_fraction"])
+            start = self.u.copy()
+            start[0, -1, 0] = voltage
+            voltage = self._line_search(state, voltage, target, free, time_step)
+            if mixer is not None:
+                image = self.u.copy()
+                image[0, -1, 0] = voltage
+                self.u[:] = mixer.next(start, image)
+                voltage = float(self.u[0, -1, 0])
+                self._evaluate(state, voltage, time_step)
+        self._complain(state, f"did not converge in {NEWTON_LIMIT} Newton iterations (last change of U {change:.3g} V)")
+        raise AssertionError
+
+    def _linear_solve(self, node: float, free: bool, aim: np.ndarray) -> int:
+        """Solve for the Newton correction ``delta`` (its ghost row holds the voltage's); returns CG iterations."""
+        multigrid.set_up(*self.hierarchy.arrays, free)
+        if self.regions.count:
+            e = krylov.region_matrix(self.regions.labels, self.regions.count, self.gx, self.gy, self.coupling)
+            self.e_inverse = cho_solve(cho_factor(e), np.eye(len(e)))
+        elif self.e_inverse.size:
+            self.e_inverse = np.zeros((0, 0))
+        work = self.r.copy()
+        work[0, -1, 0] = node
+        iterations = krylov.solve(
+            self.delta, work, self.hierarchy.arrays, free, SWEEPS, self.regions.labels, self.e_inverse, self.weight, aim, CG_LIMIT
+        )  # fmt: skip
+        return abs(iterations)
+
+    def _line_search(self, state, voltage: float, target: float, free: bool, time_step: float) -> float:
+        """Go along ``delta`` as far as the slope of the (convex) energy allows; returns the new voltage.
+
+        The slope at step length t is -delta . r(t): it rises with t, and a full step that lands beyond the
+        minimum by more than half of where it started is shortened to the secant's zero.
+        """
+        step_v = float(self.delta[0, -1, 0]) if free else 0.0
+        start = self.u.copy()
+
+        def slope(length: float) -> float:
+            self.u[:] = start + length * self.delta
+            self._evaluate(state, voltage + length * step_v, time_step)
+            node = target - float(self.high.sum()) if free else 0.0
+            return -krylov.dot(self.delta, self.r) - step_v * node
+
+        before = -krylov.dot(self.delta, self.r) - step_v * (target - float(self.high.sum()) if free else 0.0)
+        length = 1.0
+        after = slope(length)
+        for _ in range(8):
+            if not after > 0.5 * abs(before):
+                break
+            length *= max(0.1, abs(before) / (abs(before) + after))
+            after = slope(length)
+        return voltage + length * step_v
+
+    # --- reports ------------------------------------------------------------------------------------------
+
+    def _report(self, state: State, newton: int, cg: int, change: float) -> SolveReport:
+        p, m = self.problem, self.maps
+        area = p.grid.cross_section
+        total = float(self.high.sum())
+        plated = float(m["source"].sum()) * self.volume / area
+        reservoir = float(m["reservoir"].sum()) * self.volume / area
+        worst = kernels.plane_current_error(self.u, self.gx, self.low, total)
+        theta = p.ceramic.accessible_fraction
+        return SolveReport(
+            current_density=total / area,
+            leakage_current_density=float(self.high[1].sum()) / area,
+            reservoir_current_density=reservoir,
+            metal_current_density=plated - reservoir,
+            front_speed=kernels.fastest_front(state["metal_fraction"], m["source"], m["reservoir"], theta, self.width, p.metal.molar_volume),
+            potential_change=change,
+            plane_current_error=worst / max(abs(total), self.leakage_scale),
+            newton_iterations=newton,
+            cg_iterations=cg,
+        )  # fmt: skip
+
+    def _complain(self, state: State, what: str) -> None:
+        """Raise with the largest residual of each field and its place."""
+        parts: list[str] = []
+        for k, name in enumerate(("ionic_potential", "electronic_potential")):
+            inner = np.abs(self.r[k, 1:-1, 1:-1])
+            if not np.isfinite(inner).all():
+                where = np.argwhere(~np.isfinite(inner))[0]
+                raise NotFinite(f"{name} is not finite at {self._place(where)}, t = {state.time:.6g} s")
+            where = np.unravel_index(int(inner.argmax()), inner.shape)
+            scale = self._scales(0.0)[k]
+            parts.append(f"{name}: largest residual {inner[where] / scale:.3g} of its current at {self._place(where)}")
+        raise NotConverged(f"the potentials' solve {what}; " + "; ".join(parts))
+
+    def _check_finite(self, state: State, name: str) -> None:
+        values = state[name]
+        if not np.isfinite(values).all():
+            raise NotFinite(f"{name} is not finite at {self._place(np.argwhere(~np.isfinite(values))[0])}, t = {state.time:.6g} s")
+
+    def _place(self, index: Any) -> str:
+        x, y = ((i + 0.5) * d * 1e6 for i, d in zip(index, self.problem.grid.spacing, strict=True))
+        return f"x = {x:.3g} um, y = {y:.3g} um"

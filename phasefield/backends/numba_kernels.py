@@ -1,0 +1,287 @@
+"""Compiled kernels of the coupled model in 2-D (1-D is n x 1): faces, residual and front of one step.
+
+Potentials carry one ghost layer and are laid out as in ``numerics.multigrid``: component 0 is the ionic, component 1
+the electronic potential; cell (i, j) of a map is entry (i + 1, j + 1). Conductances are per metre of depth [S/m],
+residuals are currents per metre of depth [A/m].
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+from numba.extending import register_jitable
+
+from phasefield.physics import reaction, transport
+from phasefield.physics.constants import FARADAY
+
+for _formula in (
+    reaction.limited_exp,
+    reaction.limited_exp_slope,
+    reaction.deposition_current,
+    reaction.deposition_with_hysteresis,
+    reaction.equilibrium_potential,
+    transport.ionic_conductivity,
+    transport.metal_electronic_conductivity,
+    transport.n_type_factor,
+):
+    register_jitable(_formula)
+
+TAIL = 1e-4  # no reaction where xi (1 - xi) is smaller
+
+
+@njit
+def interface_maps(xi, curvature, pressure, collecting, width, energy, molar_volume, hysteresis, area, plating, stripping):
+    """Write a (l_a / w) [1/m] and the potentials below which metal plates and above which it strips [V]."""
+    for i in range(xi.shape[0]):
+        for j in range(xi.shape[1]):
+            q = xi[i, j] * (1.0 - xi[i, j])
+            area[i, j] = collecting[i, j] * q / width if q >= TAIL else 0.0
+            bend = curvature[i, j] if q >= TAIL else 0.0
+            plating[i, j] = reaction.equilibrium_potential(pressure[i, j], energy, bend, molar_volume)
+            relaxed = reaction.equilibrium_potential(0.0, energy, bend, molar_volume)
+            stripping[i, j] = relaxed if hysteresis else plating[i, j]
+
+
+@njit
+def ionic_faces(xi, conductivity, sheet_x, sheet_y, dx, dy, periodic, gx, gy):
+    """Write ionic conductances: half cells and the grain boundary's sheet in series (MODEL 7)."""
+    nx, ny = xi.shape
+    for i in range(nx):
+        for j in range(ny):
+            mine = transport.ionic_conductivity(xi[i, j], conductivity[i, j])
+            if i + 1 < nx:
+                other = transport.ionic_conductivity(xi[i + 1, j], conductivity[i + 1, j])
+                sheet = sheet_x[i + 1, j] * (1.0 - 0.5 * (xi[i, j] + xi[i + 1, j]))
+                gx[0, i + 1, j + 1] = dy / (0.5 * dx / mine + 0.5 * dx / other + sheet)
+            k = j + 1 if j + 1 < ny else 0
+            if ny > 1 and (k > 0 or periodic):
+                other = transport.ionic_conductivity(xi[i, k], conductivity[i, k])
+                sheet = sheet_y[i, j + 1] * (1.0 - 0.5 * (xi[i, j] + xi[i, k]))
+                gy[0, i + 1, j + 1] = dx / (0.5 * dy / mine + 0.5 * dy / other + sheet)
+        if ny > 1 and periodic:
+            gy[0, i + 1, 0] = gy[0, i + 1, ny]
+
+
+@njit
+def _mean_exponential_ratio(first, second, thermal):
+    """Return sinhc(d_e / 2) / sinhc(d_i / 2) for potential differences [V] over a face, in units of RT/F."""
+    a, b = 0.5 * first / thermal, 0.5 * second / thermal
+    a = math.sinh(a) / a if abs(a) > 1e-3 else 1.0 + a * a / 6.0
+    b = math.sinh(b) / b if abs(b) > 1e-3 else 1.0 + b * b / 6.0
+    return a / b
+
+
+@njit
+def _n_type_face(ionic_a, ionic_b, electronic_a, electronic_b, thermal):
+    """Return what multiplies sigma_e,M on a face so that the flux is Scharfetter-Gummel's (MODEL M6)."""
+    middle = 0.5 * (electronic_a + electronic_b - ionic_a - ionic_b)
+    spread = min(max(electronic_b - electronic_a, -20 * thermal), 20 * thermal)
+    ionic_spread = min(max(ionic_b - ionic_a, -20 * thermal), 20 * thermal)
+    return transport.n_type_factor(middle, thermal) * _mean_exponential_ratio(spread, ionic_spread, thermal)
+
+
+@njit
+def _electronic_face(xi_a, xi_b, bulk_a, bulk_b, boundary_a, boundary_b, metal, factor, floor):
+    """Return sigma_e on a face: metal and bulk in series, the grain boundary band in parallel (arithmetic)."""
+    a = transport.metal_electronic_conductivity(xi_a, metal) + (1.0 - xi_a) * bulk_a * factor
+    b = transport.metal_electronic_conductivity(xi_b, metal) + (1.0 - xi_b) * bulk_b * factor
+    series = 2.0 * a * b / (a + b) if a + b > 0.0 else 0.0
+    band = 0.5 * ((1.0 - xi_a) * boundary_a + (1.0 - xi_b) * boundary_b) * factor
+    return max(series + band, floor)
+
+
+@njit
+def electronic_faces(xi, bulk, boundary, metal, floor, u, n_type, thermal, dx, dy, periodic, gx, gy):
+    """Write electronic conductances of the inner faces, at the potentials ``u`` if n-type."""
+    nx, ny = xi.shape
+    factor = 1.0
+    for i in range(nx):
+        for j in range(ny):
+            a, b = i + 1, j + 1
+            if i + 1 < nx:
+                if n_type:
+                    factor = _n_type_face(u[0, a, b], u[0, a + 1, b], u[1, a, b], u[1, a + 1, b], thermal)
+                gx[1, a, b] = (dy / dx) * _electronic_face(
+                    xi[i, j], xi[i + 1, j], bulk[i, j], bulk[i + 1, j], boundary[i, j], boundary[i + 1, j], metal, factor, floor
+                )
+            k = j + 1 if j + 1 < ny else 0
+            if ny > 1 and (k > 0 or periodic):
+                if n_type:
+                    factor = _n_type_face(u[0, a, b], u[0, a, k + 1], u[1, a, b], u[1, a, k + 1], thermal)
+                gy[1, a, b] = (dx / dy) * _electronic_face(
+                    xi[i, j], xi[i, k], bulk[i, j], bulk[i, k], boundary[i, j], boundary[i, k], metal, factor, floor
+                )
+        if ny > 1 and periodic:
+            gy[1, i + 1, 0] = gy[1, i + 1, ny]
+
+
+@njit
+def _electrode_overpotential(drop, conductance, area, i0, alpha, thermal, linear):
+    """Solve -area i_dep(eta) = conductance (drop - eta) for eta [V]: charge transfer in series with half a cell.
+
+    ``drop``: the electrode's potential minus the cell's ionic one. The left side rises, the right side falls:
+    one root, between 0 and ``drop``; Newton, kept in the bracket.
+    """
+    low, high = min(0.0, drop), max(0.0, drop)
+    _, slope = reaction.deposition_current(0.0, i0, alpha, thermal, linear)
+    eta = conductance * drop / (conductance - area * slope)
+    for _ in range(60):
+        current, slope = reaction.deposition_current(eta, i0, alpha, thermal, linear)
+        miss = -area * current - conductance * (drop - eta)
+        if miss > 0.0:
+            high = eta
+        else:
+            low = eta
+        change = miss / (conductance - area * slope)
+        eta -= change
+        if not low <= eta <= high:
+            eta = 0.5 * (low + high)
+        if abs(change) <= 1e-15 * (abs(drop) + thermal):
+            break
+    return eta
+
+
+@njit
+def planar_electrode(
+    xi, ionic, bulk, boundary, metal, floor, u, row, face, value, i0, alpha, linear, contact, n_type, thermal, dx, dy, gx, currents
+):  # fmt: skip
+    """Write the conductances of an electrode that is a face of the box, and the currents into the box [A/m].
+
+    row : cells' index along x in maps. face : index of the face in gx. value : the electrode's potential [V].
+    i0 : 0 lets no ions through (metal lies behind the face). ``gx`` gets the tangent of the ionic current;
+    ``currents[k, j]`` the exact ones (0 ionic, 1 electronic).
+    """
+    for j in range(xi.shape[1]):
+        cell, electron = u[0, row + 1, j + 1], u[1, row + 1, j + 1]
+        eta = 0.0
+        currents[:, j] = 0.0
+        gx[:, face, j + 1] = 0.0
+        if i0 > 0.0:
+            conductance = transport.ionic_conductivity(xi[row, j], ionic[row, j]) * dy / (0.5 * dx)
+            eta = _electrode_overpotential(value - cell, conductance, dy, i0, alpha, thermal, linear)
+            current, slope = reaction.deposition_current(eta, i0, alpha, thermal, linear)
+            currents[0, j] = -dy * current
+            gx[0, face, j + 1] = 1.0 / (1.0 / conductance - 1.0 / (dy * slope))
+        if contact:
+            factor = _n_type_face(cell, value - eta, electron, value, thermal) if n_type and i0 > 0.0 else 1.0
+            gx[1, face, j + 1] = (dy / (0.5 * dx)) * _electronic_face(
+                xi[row, j], xi[row, j], bulk[row, j], bulk[row, j], boundary[row, j], boundary[row, j], metal, factor, floor
+            )
+            currents[1, j] = gx[1, face, j + 1] * (value - electron)
+
+
+@njit
+def reaction_and_storage(
+    xi, u, area, plating, stripping, reservoir_area, available, n_metal,
+    i0, alpha, thermal, linear, rate, volume, source, reservoir, stored, coupling,
+):  # fmt: skip
+    """Write s and the reservoir's part of it [A/m^3], stored electrons [mol/m^3] and the coupling K [S/m].
+
+    available : per column, how much of the reservoir's stripping is allowed (0 exhausted … 1).
+    rate : 1 / time step [1/s], 0 without capacitance.
+    """
+    for i in range(xi.shape[0]):
+        for j in range(xi.shape[1]):
+            potential = u[1, i + 1, j + 1] - u[0, i + 1, j + 1]
+            total = 0.0
+            steepness = 0.0
+            reservoir[i, j] = 0.0
+            if area[i, j] > 0.0:
+                current, slope = reaction.deposition_with_hysteresis(
+                    potential, plating[i, j], stripping[i, j], i0, alpha, thermal, linear
+                )
+                total = area[i, j] * current
+                steepness = -area[i, j] * slope
+            if reservoir_area[i, j] > 0.0:
+                current, slope = reaction.deposition_current(potential - stripping[i, j], i0, alpha, thermal, linear)
+                share = reservoir_area[i, j] * (1.0 if current > 0.0 else available[j])
+                reservoir[i, j] = share * current
+                total += share * current
+                steepness -= share * slope
+            source[i, j] = total
+            if rate > 0.0:
+                n = (1.0 - xi[i, j]) * n_metal[i, j] * transport.n_type_factor(potential, thermal)
+                stored[i, j] = n
+                steepness += FARADAY * n / thermal * rate
+            coupling[i + 1, j + 1] = steepness * volume
+
+
+@njit
+def residual(u, gx, gy, source, stored, stored_old, rate, volume, low, high, r):
+    """Write minus the residuals of (M1) and (M2), what the linear solver takes as right-hand side [A/m].
+
+    low, high : exact currents through the box's faces across x, into the box, ``[k, j]``.
+    """
+    nx, ny = source.shape
+    for i in range(1, nx + 1):
+        for j in range(1, ny + 1):
+            exchange = (source[i - 1, j - 1] + FARADAY * (stored[i - 1, j - 1] - stored_old[i - 1, j - 1]) * rate) * volume
+            for k in range(2):
+                c = u[k, i, j]
+                out = gy[k, i, j - 1] * (c - u[k, i, j - 1]) + gy[k, i, j] * (c - u[k, i, j + 1])
+                out += gx[k, i - 1, j] * (c - u[k, i - 1, j]) if i > 1 else -low[k, j - 1]
+                out += gx[k, i, j] * (c - u[k, i + 1, j]) if i < nx else -high[k, j - 1]
+                r[k, i, j] = -(out + exchange) if k == 0 else -(out - exchange)
+
+
+@njit
+def plane_current_error(u, gx, low, total):
+    """Return the largest |sum over a plane x = const of both currents - total| [A/m]; positive into the box at high x."""
+    nx, ny = u.shape[1] - 2, u.shape[2] - 2
+    worst = 0.0
+    for i in range(nx):
+        current = 0.0
+        for j in range(1, ny + 1):
+            for k in range(2):
+                if i == 0:
+                    current -= low[k, j - 1]
+                else:
+                    current += gx[k, i, j] * (u[k, i + 1, j] - u[k, i, j])
+        worst = max(worst, abs(current - total))
+    return worst
+
+
+@njit
+def fastest_front(xi, source, reservoir, theta, width, molar_volume):
+    """Return the largest |v| = (V_m / F) |s - s_res| / (theta xi (1 - xi) / l) [m/s] of an interface."""
+    fastest = 0.0
+    for i in range(xi.shape[0]):
+        for j in range(xi.shape[1]):
+            q = xi[i, j] * (1.0 - xi[i, j])
+            if q >= TAIL:
+                rate = abs(source[i, j] - reservoir[i, j]) * molar_volume / FARADAY
+                fastest = max(fastest, rate * width / (theta[i, j] * q))
+    return fastest
+
+
+@njit
+def potential_change(u, u_old, xi):
+    """Return the largest |U - U_old| in cells that are not metal [V], and where."""
+    worst = 0.0
+    place = (0, 0)
+    for i in range(xi.shape[0]):
+        for j in range(xi.shape[1]):
+            if xi[i, j] < 0.5:
+                a, b = i + 1, j + 1
+                change = abs(u[1, a, b] - u[0, a, b] - u_old[1, a, b] + u_old[0, a, b])
+                if change > worst:
+                    worst = change
+                    place = (i, j)
+    return worst, place
+
+
+@njit
+def inert_cells(xi, u, plating, out):
+    """Mark cells in which nothing drives plating (eta >= 0), for the profile flux (MODEL M12, g_f)."""
+    for i in range(xi.shape[0]):
+        for j in range(xi.shape[1]):
+            out[i, j] = u[1, i + 1, j + 1] - u[0, i + 1, j + 1] >= plating[i, j]
+
+
+@njit
+def deposit(xi, source, reservoir, theta, factor):
+    """Add the metal of one step in place: d(xi) = factor (s - s_res) / theta, factor = (V_m / F) dt."""
+    for i in range(xi.shape[0]):
+        for j in range(xi.shape[1]):
+            xi[i, j] += factor * (source[i, j] - reservoir[i, j]) / theta[i, j]

@@ -1,0 +1,63 @@
+"""Where compiled kernels are kept, and how a stale one is never used.
+
+Numba notices an edit of the file a kernel is in, not of the files it calls. So the folder's name holds a
+hash of every source that kernels are made of and of the versions that compile them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+SOURCES = ("physics", "numerics", "backends")
+
+
+def fingerprint() -> str:
+    """Return a short hash of the kernels' sources, of Numba, llvmlite, NumPy and Python."""
+    digest = hashlib.sha256()
+    for name in ("numba", "llvmlite", "numpy"):
+        digest.update(f"{name} {version(name)}\n".encode())
+    digest.update(f"{platform.python_version()} {platform.machine()}\n".encode())
+    for folder in SOURCES:
+        for path in sorted((PACKAGE / folder).glob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def folder() -> Path:
+    """Return the cache folder of this source: ``$PHASEFIELD_CACHE_DIR``, else the user's cache folder."""
+    chosen = os.environ.get("PHASEFIELD_CACHE_DIR")
+    if chosen:
+        base = Path(chosen)
+    elif platform.system() == "Darwin":
+        base = Path.home() / "Library" / "Caches" / "alkali-dendrites"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "alkali-dendrites"
+    return base / f"kernels-{fingerprint()}"
+
+
+def configure() -> Path:
+    """Point Numba to the cache folder and return it; call before Numba is imported.
+
+    A folder that cannot be written to is replaced by a temporary one of this user.
+    """
+    path = folder()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError:
+        path = Path(tempfile.gettempdir()) / f"alkali-dendrites-{os.getuid()}" / path.name
+        path.mkdir(parents=True, exist_ok=True)
+    os.environ["NUMBA_CACHE_DIR"] = str(path)
+    return path
+
+
+def is_warm() -> bool:
+    """Tell whether compiled kernels of this source are already there."""
+    return any(folder().rglob("*.nbc"))

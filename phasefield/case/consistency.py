@@ -1,0 +1,147 @@
+"""Faults between keys that are each right by themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from phasefield.case.model import Case
+from phasefield.errors import Fault
+from phasefield.materials import list_materials, load_material
+from phasefield.units import from_si
+
+SLACK = 1.0 + 1e-9  # lengths that are equal in decimals differ by round-off
+
+
+def consistency_faults(case: Case) -> list[Fault]:
+    """Return every fault between the keys of a resolved case."""
+    checks = (_cells, _materials, _microstructure, _bands, _metal, _reaction, _protocol, _output)
+    return [fault for check in checks for fault in check(case)]
+
+
+def _um(length: float) -> str:
+    return f"{from_si(length, 'um'):.6g} um"
+
+
+def _cells(case: Case) -> Iterator[Fault]:
+    grid = case.grid
+    for axis, (length, step) in enumerate(zip(grid.size, grid.cell, strict=True)):
+        cells = length / step
+        fitting = _um(max(1, round(cells)) * step)
+        if round(cells) < 1 or abs(cells - round(cells)) > 1e-6 * max(cells, 1.0):
+            problem = f"{_um(length)} is {cells:.6g} cells of {_um(step)}"
+            yield Fault(f"grid.size[{axis}]", problem, f"take a whole number of cells, for example {fitting}")
+    if math.prod(grid.shape) > 1e9:
+        yield Fault("grid.spacing", f"{math.prod(grid.shape):.2g} cells fit no machine", "take larger cells")
+    if grid.shape[0] < 4:
+        yield Fault("grid.spacing", f"{grid.shape[0]} cells along the current", "take at least 4")
+
+
+def _materials(case: Case) -> Iterator[Fault]:
+    metal, electrolyte, interface = case.materials.metal, case.materials.electrolyte, case.materials.interface
+    shipped = list_materials()
+    if metal.ion != electrolyte.ion:
+        metals = [m.name for m in shipped if m.kind == "metal" and m.ion == electrolyte.ion]
+        ceramics = [m.name for m in shipped if m.kind == "electrolyte" and m.ion == metal.ion]
+        problem = f"{electrolyte.name} conducts {electrolyte.ion}+, {metal.name} gives {metal.ion}+"
+        right = f"take metal = {' or '.join(metals)}, or one of the electrolytes {', '.join(ceramics)}"
+        yield Fault("materials.electrolyte", problem, right)
+    if interface.ion != electrolyte.ion or electrolyte.family not in interface.families:
+        problem = f"{interface.name} is {interface.title}, not a contact with {electrolyte.name} ({electrolyte.family})"
+        fitting = [
+            i.name for i in shipped if i.kind == "interface" and _fits(i.name, electrolyte.ion, electrolyte.family)
+        ]
+        yield Fault("materials.interface", problem, f"take {' or '.join(fitting) or 'a file of your own'}")
+    melting_point = case.materials.metal_properties.melting_point
+    if case.materials.temperature >= melting_point:
+        problem = f"{case.materials.temperature:g} K, but {metal.name} melts at {melting_point:g} K"
+        yield Fault("materials.temperature", problem, "the model knows solid metal only")
+    if case.materials.electrolyte_properties.boundary_sheet_resistance < 0.0:
+        problem = "its grain boundaries would conduct ions better than its grains"
+        yield Fault("materials.electrolyte", problem, "boundary_conductivity must not exceed ionic_conductivity")
+
+
+def _fits(name: str, ion: str, family: str) -> bool:
+    interface = load_material("interface", name)
+    return interface.ion == ion and family in getattr(interface, "families", ())
+
+
+def _microstructure(case: Case) -> Iterator[Fault]:
+    structure, bands = case.microstructure, case.grain_boundaries
+    if structure.has_boundaries and bands is None:
+        right = 'add it, with for example band_width = "2.4 um"'
+        yield Fault("grain_boundaries", f"the table is missing, and a {structure.kind} has grain boundaries", right)
+    if structure.kind in ("voronoi", "bricks"):
+        if structure.grain_size is None:
+            yield Fault(
+                "microstructure.grain_size", f"missing for {structure.kind}", 'add for example grain_size = "9 um"'
+            )
+        elif bands is not None and structure.grain_size * SLACK < 2.0 * bands.band_width:
+            problem = f"{_um(structure.grain_size)} is less than two band widths of {_um(bands.band_width)}"
+            right = f"take at least {_um(2.0 * bands.band_width)}, or narrower bands on smaller cells"
+            yield Fault("microstructure.grain_size", problem, right)
+    pores = structure.pores
+    if pores is None or pores.porosity == 0.0:
+        return
+    if structure.kind in ("single_crystal", "bicrystal"):
+        problem = f"pores sit at triple junctions, and a {structure.kind} has none"
+        yield Fault("microstructure.pores", problem, "leave the table out, or set porosity = 0")
+    if pores.radius * SLACK < max(case.grid.cell):
+        problem = f"{_um(pores.radius)} is less than a cell of {_um(max(case.grid.cell))}"
+        yield Fault("microstructure.pores.radius", problem, "take larger pores or smaller cells")
+
+
+def _bands(case: Case) -> Iterator[Fault]:
+    bands, width = case.grain_boundaries, case.metal.interface_width
+    if bands is None or not case.microstructure.has_boundaries:
+        return
+    cell = max(case.grid.cell)
+    least = max(4.0 * width, 6.0 * cell)
+    if bands.band_width * SLACK < least and not bands.allow_coarse:
+        problem = f"{_um(bands.band_width)} is too narrow for a front of width {_um(width)} on cells of {_um(cell)}"
+        right = f"take at least {_um(least)} (4 interface widths and 6 cells), smaller cells, or allow_coarse = true"
+        yield Fault("grain_boundaries.band_width", problem, right)
+    if bands.opening > bands.band_width * SLACK:
+        problem = f"{_um(bands.opening)} is more than the band width {_um(bands.band_width)}"
+        yield Fault("grain_boundaries.opening", problem, "the metal must fit into the band")
+
+
+def _metal(case: Case) -> Iterator[Fault]:
+    width, cell, thickness = case.metal.interface_width, max(case.grid.cell), case.electrodes.working_thickness
+    if width * SLACK < cell:
+        problem = f"{_um(width)} is less than a cell of {_um(cell)}"
+        yield Fault("metal.interface_width", problem, f"take at least {_um(cell)}, better {_um(1.5 * cell)}")
+    if 0.0 < thickness * SLACK < 6.0 * width:
+        problem = f"{_um(thickness)} is less than 6 interface widths of {_um(width)}"
+        right = f'take at least {_um(6.0 * width)}, or "0 um" for an electrode outside the box'
+        yield Fault("electrodes.working_thickness", problem, right)
+    if thickness >= case.grid.size[0]:
+        problem = f"{_um(thickness)} leaves no ceramic in a box of {_um(case.grid.size[0])}"
+        yield Fault("electrodes.working_thickness", problem, "take a thinner electrode or a longer box")
+
+
+def _reaction(case: Case) -> Iterator[Fault]:
+    if case.reaction.plain:
+        for key in ("hysteresis", "reservoir"):
+            if getattr(case.reaction, key):
+                yield Fault(f"reaction.{key}", "true, but plain = true switches it off", "leave one of them out")
+
+
+def _protocol(case: Case) -> Iterator[Fault]:
+    protocol = case.protocol
+    if (protocol.current_density is None) == (protocol.voltage is None):
+        found = "neither" if protocol.voltage is None else "both"
+        problem = f"gives {found} of current_density and voltage"
+        yield Fault("protocol", problem, 'give exactly one, for example current_density = "1 mA/cm^2"')
+    if protocol.duration is None and protocol.capacity is None:
+        right = 'give duration = "30 min", capacity = "0.3 mAh/cm^2", or both'
+        yield Fault("protocol", "gives no end of the run", right)
+    if protocol.current_density == 0.0 and protocol.duration is None:
+        yield Fault("protocol.current_density", "no current never reaches a capacity", "give a duration")
+
+
+def _output(case: Case) -> Iterator[Fault]:
+    if case.output.every is not None and case.output.every_capacity is not None:
+        yield Fault("output", "gives both every and every_capacity", "give one of them")
+    if case.solver.time_step_max is not None and case.solver.time_step_max <= case.solver.time_step_min:
+        yield Fault("solver.time_step_max", "is not larger than time_step_min", "take a larger one")

@@ -1,0 +1,40 @@
+"""Fill in the defaults that depend on other sections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from phasefield.case.model import Case
+from phasefield.case.output import OutputSection
+from phasefield.case.protocol import ProtocolSection
+
+FRAMES = 40  # saved fields per run, unless the case says otherwise
+
+
+def resolve(case: Case) -> Case:
+    """Return the case with the defaults filled in that follow from its other keys."""
+    updates: dict[str, Any] = {"output": _output(case.output, case.protocol)}
+    if case.metal.interface_width is None:
+        width = float(f"{1.5 * max(case.grid.cell):.12g}")
+        updates["metal"] = case.metal.model_copy(update={"interface_width": width})
+    if case.electrodes.counter_interface_resistance is None:
+        resistance = case.materials.interface_properties.interface_resistance
+        updates["electrodes"] = case.electrodes.model_copy(update={"counter_interface_resistance": resistance})
+    if case.reaction.plain:
+        off = {key: False for key in ("hysteresis", "reservoir") if key not in case.reaction.model_fields_set}
+        updates["reaction"] = case.reaction.model_copy(update=off)
+    return case.model_copy(update=updates)
+
+
+def _output(output: OutputSection, protocol: ProtocolSection) -> OutputSection:
+    if output.every is not None or output.every_capacity is not None:
+        return output
+    duration, capacity = protocol.duration, protocol.capacity
+    current = abs(protocol.current_density or 0.0)
+    if duration is not None and capacity is not None and capacity < duration * current:
+        duration = None  # the capacity ends the run
+    if duration is not None:
+        return output.model_copy(update={"every": duration / FRAMES})
+    if capacity is not None:
+        return output.model_copy(update={"every_capacity": capacity / FRAMES})
+    return output

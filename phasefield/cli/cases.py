@@ -1,0 +1,69 @@
+"""The commands about case files: list, check, copy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phasefield.cli.failures import exit_codes
+from phasefield.cli.options import SetOption, parse_overrides
+from phasefield.errors import CaseError
+
+
+def list_all() -> None:
+    """List the cases that come with the package, each with the question it asks."""
+    with exit_codes():
+        from phasefield.case import list_cases
+        from phasefield.cli.show import print_table
+
+        print_table("", ("case", "question"), [(case.name, case.question) for case in list_cases()])
+
+
+def check(
+    context: typer.Context,
+    case: Annotated[
+        str | None,
+        typer.Argument(metavar="CASE", help="A name that `phasefield cases` lists, or the path of a case file."),
+    ] = None,
+    set_: SetOption = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of case files instead.")] = False,
+) -> None:
+    """Check CASE and print its grid, its cost and its scales; run nothing."""
+    if case is None and not schema:
+        context.fail("Missing argument 'CASE'.")
+    with exit_codes():
+        from phasefield.case import case_schema, load_case
+
+        if case is None:
+            typer.echo(json.dumps(case_schema(), indent=2, ensure_ascii=False))
+            return
+        loaded = load_case(case, parse_overrides(set_))
+        from phasefield.cli.show import print_table, print_warnings
+        from phasefield.report import case_report
+
+        report = case_report(loaded)
+        print_table(f"Case {loaded.name}", ("", ""), report.rows)
+        print_warnings(report.warnings)
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new case; NAME.toml is written to this folder.")],
+    source: Annotated[
+        str, typer.Option("--from", metavar="CASE", help="A name that `phasefield cases` lists, or a path.")
+    ] = "llzo_grain_boundary",
+) -> None:
+    """Copy a case file, comments and all, to NAME.toml, to be edited."""
+    with exit_codes():
+        from phasefield.case import load_case
+
+        text = load_case(source).source_text
+        target = Path(name if name.endswith(".toml") else f"{name}.toml")
+        try:
+            with target.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            raise CaseError(f"{target} exists already; choose another name") from None
+        typer.echo(f"Wrote {target}. Check it with: phasefield check {target}")

@@ -1,0 +1,34 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from phasefield.errors import CaseError, Fault
+
+EXAMPLE = "protocol.current_density=0.5 mA/cm^2"
+
+CaseArgument = Annotated[
+    str, typer.Argument(metavar="CASE", help="A name that `phasefield cases` lists, or the path of a case file.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one entry of the case; may be repeated."),
+]
+
+
+def parse_overrides(entries: list[str] | None) -> dict[str, str]:
+    """Return key to value of entries like ``protocol.current_density=0.5 mA/cm^2``; raise CaseError for bad ones."""
+    overrides: dict[str, str] = {}
+    faults: list[Fault] = []
+    for entry in entries or []:
+        key, equals, value = (part.strip() for part in entry.partition("="))
+        if equals and value and "." in key.strip("."):
+            overrides[key] = value
+        else:
+            faults.append(Fault("--set", f"{entry!r} is not SECTION.KEY=VALUE", f"such as '{EXAMPLE}'"))
+    if faults:
+        raise CaseError(faults)
+    return overrides

@@ -1,0 +1,53 @@
+"""The command that runs a case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phasefield.cli.failures import exit_codes
+from phasefield.cli.options import CaseArgument, SetOption, parse_overrides
+
+
+def run(
+    case: CaseArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder of the results; results/NAME unless given."),
+    ] = None,
+    set_: SetOption = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Number of threads; all cores unless given.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite finished results in DIR.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the folder of the results.")] = False,
+) -> None:
+    """Run CASE and leave its results in a folder."""
+    with exit_codes():
+        from phasefield.case import load_case
+
+        # A fault of the case is told before the solver is loaded.
+        loaded = load_case(case, parse_overrides(set_))
+        from phasefield import cache
+        from phasefield.cli.show import print_run
+        from phasefield.progress import Progress
+        from phasefield.run import run as run_case
+
+        progress = None if quiet else Progress(loaded)
+        if not quiet and not cache.is_warm():
+            typer.echo("The first run compiles its kernels: less than a minute, once.", err=True)
+        try:
+            finished = run_case(
+                loaded,
+                out="auto" if out is None else out,
+                threads=threads,
+                force=force,
+                observers=[] if progress is None else [progress],
+            )
+        finally:
+            if progress is not None:
+                progress.close()
+        if quiet:
+            typer.echo(finished.folder)
+        else:
+            print_run(finished.summary, finished.folder, loaded.assumed)

@@ -1,0 +1,77 @@
+"""The table of fields and the state that a simulation carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from phasefield.grid import Grid
+
+
+@dataclass(frozen=True)
+class FieldInfo:
+    """Describe one field: what people and files call it.
+
+    ``saved``: written to the field files; ``restart``: part of a checkpoint.
+    """
+
+    name: str
+    symbol: str
+    unit: str
+    meaning: str
+    saved: bool = True
+    restart: bool = False
+
+    @property
+    def vtk_name(self) -> str:
+        """Return the array name in VTK files: the name, then the unit in letters and digits."""
+        suffix = {"1": "", "V": "_V", "S/m": "_S_m", "mol/m^3": "_mol_m3", "A/m^3": "_A_m3", "Pa": "_Pa"}
+        return self.name + suffix[self.unit]
+
+
+FIELDS: dict[str, FieldInfo] = {
+    f.name: f
+    for f in (
+        FieldInfo("metal_fraction", "ξ", "1", "1 metal, 0 not metal", restart=True),
+        FieldInfo("ionic_potential", "φ_i", "V", "electrochemical potential of M+ over F", restart=True),
+        FieldInfo("electronic_potential", "φ_e", "V", "minus electrochemical potential of e- over F", restart=True),
+        FieldInfo("potential_vs_metal", "U", "V", "φ_e - φ_i; metal is stable where U < 0"),
+        FieldInfo("ion_concentration", "c", "mol/m^3", "mobile M+"),
+        FieldInfo("electron_concentration", "n", "mol/m^3", "excess electrons"),
+        FieldInfo("ionic_conductivity", "σ_i", "S/m", "of this place, metal included"),
+        FieldInfo("electronic_conductivity", "σ_e", "S/m", "of this place, metal included"),
+        FieldInfo("deposition_rate", "s", "A/m^3", "charge turned into metal per volume and time, > 0 plates"),
+        FieldInfo("stored_electrons", "N", "mol/m^3", "electrons held by the ceramic of a cell", False, True),
+    )
+}
+
+
+@dataclass
+class State:
+    """Hold everything that changes in a simulation, as plain NumPy arrays.
+
+    Parameters
+    ----------
+    grid : the grid of every array.
+    time : simulated time [s].
+    step : number of accepted steps.
+    arrays : name (of ``FIELDS``) to array of ``grid.shape``.
+    cell_voltage : potential of the counter electrode's metal against the working electrode's [V].
+    reservoir_thickness : metal behind the electrode's plane, per column, shape ``grid.shape[1:]`` [m].
+    """
+
+    grid: Grid
+    time: float = 0.0
+    step: int = 0
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    cell_voltage: float = 0.0
+    reservoir_thickness: np.ndarray | None = None
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.arrays[name]
+
+    def __setitem__(self, name: str, values: np.ndarray) -> None:
+        if values.shape != self.grid.shape:
+            raise ValueError(f"{name} has shape {values.shape}, the grid {self.grid.shape}")
+        self.arrays[name] = values

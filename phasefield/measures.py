@@ -1,0 +1,143 @@
+"""Numbers from arrays: connected metal, penetration depth, volumes, short, tip speed. No files, no solver.
+
+Metal is where the metal fraction ξ >= 0.5. Connected metal reaches the working electrode, the first layer of
+cells along x, through cell faces, periodic sides included. Lengths in metres, arrays indexed ``[x, y(, z)]``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phasefield.grid import Grid, Lateral
+from phasefield.grid_labels import label_connected
+
+METAL_THRESHOLD = 0.5
+
+Floats = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+
+def split_metal(metal_fraction: Floats, lateral: Lateral) -> tuple[Mask, Mask]:
+    """Return connected and isolated metal, two masks of the shape of ξ that share no cell."""
+    metal = metal_fraction >= METAL_THRESHOLD
+    labels, _ = label_connected(metal, lateral)
+    connected = metal & np.isin(labels, np.unique(labels[0][metal[0]]))
+    return connected, metal & ~connected
+
+
+def penetration_depth(metal_fraction: Floats, metal: Mask, grid: Grid, electrode_plane: float) -> float:
+    """Return the largest x of the level ξ = 0.5 on ``metal``, minus the electrode's plane [m].
+
+    The level is interpolated linearly along x between a metal cell and the next cell that is none; metal in the
+    last layer reaches the end of the box. 0 if nothing lies beyond the plane.
+
+    Parameters
+    ----------
+    metal_fraction : ξ, ``grid.shape``.
+    metal : which metal to look at, ``grid.shape``: one of the masks of ``split_metal``.
+    electrode_plane : x of the working electrode's original surface [m].
+    """
+    if not metal.any():
+        return 0.0
+    if metal[-1].any():
+        return max(0.0, grid.lengths[0] - electrode_plane)
+    # Several cells of one column can end in no metal (overhangs): every one is looked at.
+    ends = metal[:-1] & (metal_fraction[1:] < METAL_THRESHOLD)
+    index = np.nonzero(ends)
+    here = metal_fraction[:-1][index].astype(float)
+    after = metal_fraction[1:][index].astype(float)
+    x = grid.centres(0)[index[0]] + grid.spacing[0] * (here - METAL_THRESHOLD) / (here - after)
+    return max(0.0, float(x.max()) - electrode_plane)
+
+
+def share_beyond(grid: Grid, electrode_plane: float) -> Floats:
+    """Return the share of each cell that lies beyond the plane x = ``electrode_plane``, shape ``(nx, 1, …)``."""
+    face = np.arange(1, grid.shape[0] + 1) * grid.spacing[0]
+    share = np.clip((face - electrode_plane) / grid.spacing[0], 0.0, 1.0)
+    return share.reshape((-1,) + (1,) * (len(grid.shape) - 1))
+
+
+def metal_volume(metal: Mask, accessible_fraction: Floats, grid: Grid, electrode_plane: float) -> float:
+    """Return the volume of metal beyond the plane per cross-section, Σ θ V / A [m].
+
+    Multiplied with F/V_m it is the charge per area that this metal took.
+
+    Parameters
+    ----------
+    metal : one of the masks of ``split_metal``, ``grid.shape``.
+    accessible_fraction : θ, ``grid.shape`` [1].
+    """
+    volume = np.sum(metal * accessible_fraction * share_beyond(grid, electrode_plane)) * grid.cell_volume
+    return float(volume / grid.cross_section)
+
+
+def is_short(connected: Mask) -> bool:
+    """Return whether connected metal touches the counter electrode, the last layer of cells along x."""
+    return bool(connected[-1].any())
+
+
+def share_inside(
+    region: Floats | Mask, metal: Mask, accessible_fraction: Floats, grid: Grid, electrode_plane: float
+) -> float:
+    """Return the share of the θ-weighted metal beyond the plane that lies in ``region`` [1]; NaN without metal.
+
+    ``region`` is a mask or the covered share of each cell, ``grid.shape``, such as
+    ``boundary_or_pore(...)``.
+    """
+    weight = metal * accessible_fraction * share_beyond(grid, electrode_plane)
+    total = float(weight.sum())
+    return float((weight * region).sum()) / total if total > 0.0 else float("nan")
+
+
+def boundary_or_pore(grain_boundary_fraction: Floats, pore_fraction: Floats) -> Mask:
+    """Return the cells that grain-boundary bands and pores cover by half or more; together, f + p >= 0.5."""
+    return grain_boundary_fraction + pore_fraction >= 0.5
+
+
+def filled_boundary_share(
+    metal_fraction: Floats, grain_boundary_fraction: Floats, grid: Grid, electrode_plane: float, depth: float
+) -> float:
+    """Return the share of the grain-boundary band behind the tip that holds metal [1]; NaN without such cells.
+
+    The band is f >= 0.5, between the electrode's plane and ``depth`` [m] beyond it (the connected penetration
+    depth); cells count by where their centre lies.
+    """
+    x = grid.centres(0)
+    behind = (x > electrode_plane) & (x < electrode_plane + depth)
+    band = grain_boundary_fraction[behind] >= 0.5
+    if not band.any():
+        return float("nan")
+    return float(np.mean(metal_fraction[behind][band] >= METAL_THRESHOLD))
+
+
+class TipSpeed:
+    """Follow the penetration depth and tell its speed over the last micrometre.
+
+    The speed is the change since the latest moment at which the depth was ``distance`` away from what it is now,
+    over the time since then; before the tip has moved that far, since the first call. Negative on retreat.
+    """
+
+    def __init__(self, distance: float = 1e-6) -> None:
+        self._distance = distance  # [m]
+        self._path: list[tuple[float, float]] = []
+
+    def update(self, time: float, depth: float) -> float:
+        """Take the depth [m] at ``time`` [s], later than the last one, and return the speed [m/s]."""
+        speed = self._speed(time, depth)
+        # A hundredth of the distance is fine enough, and keeps a tip at rest from filling the list.
+        if not self._path or abs(depth - self._path[-1][1]) >= 0.01 * self._distance:
+            self._path.append((time, depth))
+        return speed
+
+    def _speed(self, time: float, depth: float) -> float:
+        later_time, later_depth = time, depth
+        for earlier_time, earlier_depth in reversed(self._path):
+            moved = depth - earlier_depth
+            if abs(moved) >= self._distance:
+                target = depth - np.sign(moved) * self._distance
+                part = (target - later_depth) / (earlier_depth - later_depth)
+                then = later_time + part * (earlier_time - later_time)
+                return float(np.sign(moved) * self._distance / (time - then))
+            later_time, later_depth = earlier_time, earlier_depth
+        return (depth - later_depth) / (time - later_time) if time > later_time else 0.0

@@ -1,0 +1,45 @@
+"""Conductivities and concentrations of ceramic and metal in one cell (MODEL M4-M7)."""
+
+from __future__ import annotations
+
+import math
+
+from phasefield.physics.constants import FARADAY, GAS_CONSTANT
+
+IONIC_FLOOR = 1e-6  # of the ceramic's ionic conductivity, left inside metal: keeps the system definite
+ELECTRONIC_FLOOR = 1e-12  # of the ionic conductivity, the least electronic conductivity of ceramic
+N_TYPE_CEILING = 1e3  # of sigma_e in contact with metal: where n-type conduction is cut off
+
+
+def ionic_conductivity(metal_fraction, ceramic):
+    """Return sigma_i of a cell [S/m] (M7): linear in xi, with the floor."""
+    return (1.0 - metal_fraction + IONIC_FLOOR) * ceramic
+
+
+def metal_electronic_conductivity(metal_fraction, metal):
+    """Return the metal's share of sigma_e of a cell [S/m] (M7): xi^3, so that the diffuse tail does not conduct."""
+    return metal_fraction * metal_fraction * metal_fraction * metal
+
+
+def ion_diffusivity(conductivity: float, concentration: float, temperature: float) -> float:
+    """Return D_i = sigma_i RT / (F^2 c) [m^2/s] (M5, Nernst-Einstein)."""
+    return conductivity * GAS_CONSTANT * temperature / (FARADAY**2 * concentration)
+
+
+def n_type_factor(potential, thermal):
+    """Return exp(-F U/RT), what multiplies n_M (M4) and sigma_e,M (M6), cut off above."""
+    return math.exp(min(-potential / thermal, math.log(N_TYPE_CEILING)))
+
+
+def hebb_wagner_time(length, electronic_conductivity, electron_concentration, temperature):
+    """Return L^2 / D [s], D = sigma_e RT / (F^2 n): how long U takes to relax over ``length`` (M4)."""
+    diffusivity = electronic_conductivity * GAS_CONSTANT * temperature / (FARADAY**2 * electron_concentration)
+    return length**2 / diffusivity
+
+
+def boundary_network_conductivity(measured, dimension, thickness, boundary_per_volume):
+    """Return sigma_e,gb = sigma_meas D / ((D - 1) delta S_V) [S/m] that gives a sample the measured value (MODEL 7).
+
+    dimension D of the grid (2 or 3), thickness delta [m], boundary_per_volume S_V [1/m].
+    """
+    return measured * dimension / ((dimension - 1) * thickness * boundary_per_volume)
