@@ -13,6 +13,10 @@ from phasefield.grid import Grid
 class Microstructure:
     """Describe the ceramic on a grid; constant in time.
 
+    Boundaries that end at a side of the box count as going on straight beyond it. In the electrode
+    ``grain_id``, ``grain_boundary_fraction`` and ``sheet_weight`` are 0; ``boundary_id`` and
+    ``boundary_distance`` are those of the grains continued.
+
     Parameters
     ----------
     grid : the grid of every array.

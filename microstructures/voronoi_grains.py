@@ -19,8 +19,8 @@ class _Diagram:
     """Ridges of a Voronoi diagram inside the box, as seen from the seeds: each from both of its sides.
 
     ``seed``, ``other`` : the seed and the (image of a) seed beyond; ``step`` from one to the other;
-    ``measure`` : length; ``cone``, ``cone_centre`` : area and
-    centroid of the triangle over the ridge with its tip in the seed; ``junctions`` : where three cells meet.
+    ``measure`` : length; ``cone``, ``cone_centre`` : area and centroid of the triangle over the ridge with its tip
+    in the seed; ``junctions`` : where three grains meet. Lengths are in units of the grain size.
     """
 
     seed: np.ndarray

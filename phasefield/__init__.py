@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from phasefield.case import list_cases, load_case
-    from phasefield.run import run
-    from phasefield.simulate import simulate
+    from phasefield.run import run, simulate
     from postprocess import load
 
 __version__ = "0.1.0"
@@ -25,7 +24,7 @@ _HOMES = {
     "load": "postprocess",
     "load_case": "phasefield.case",
     "run": "phasefield.run",
-    "simulate": "phasefield.simulate",
+    "simulate": "phasefield.run",
 }
 
 

@@ -72,9 +72,13 @@ def metal_volume(metal: Mask, accessible_fraction: Floats, grid: Grid, electrode
     return float(volume / grid.cross_section)
 
 
-def is_short(connected: Mask) -> bool:
-    """Return whether connected metal touches the counter electrode, the last layer of cells along x."""
-    return bool(connected[-1].any())
+def is_short(depth: float, grid: Grid, electrode_plane: float, interface_width: float) -> bool:
+    """Return whether connected metal of this penetration depth [m] touches the counter electrode at the end of the box.
+
+    The surface ξ = 0.5 need not reach it: within two interface widths ℓ [m] the diffuse tail already conducts (ξ > 0.1,
+    σ_e above σ_i), electrons flow past the last gap instead of closing it, and the grid cannot tell it from contact.
+    """
+    return depth > 0.0 and grid.lengths[0] - electrode_plane - depth <= 2.0 * interface_width
 
 
 def share_inside(

@@ -263,6 +263,7 @@ class SummaryWriter:
 
     Parameters
     ----------
+    folder : of the results; None keeps ``content`` in memory only.
     facts : of ``run_facts``.
     started : ``time.perf_counter()`` when the command began; ``wall_time_s`` and ``startup_s``, the time to the
         end of the first step, count from it.
@@ -271,12 +272,12 @@ class SummaryWriter:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         facts: Mapping[str, Any],
         started: float,
         measure: Callable[[State], Mapping[str, Any]] | None = None,
     ) -> None:
-        self._path = folder / "summary.json"
+        self._path = None if folder is None else folder / "summary.json"
         self.content: dict[str, Any] = dict(facts)
         self._started = started
         self._measure = measure
@@ -298,7 +299,8 @@ class SummaryWriter:
     def _write(self) -> None:
         self.content.update(self._totals)
         self.content["wall_time_s"] = round(clock.perf_counter() - self._started, 3)
-        write_json_atomic(self._path, self.content)
+        if self._path is not None:
+            write_json_atomic(self._path, self.content)
 
     def close(self, outcome: str) -> None:
         """Write the final summary."""

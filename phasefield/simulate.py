@@ -190,7 +190,8 @@ def _report(
     depth = measures.penetration_depth(xi, connected, grid, plane)
     outcome = None
     if solved is not None:
-        outcome = protocol.outcome(state.time, ledger.throughput, state.cell_voltage, measures.is_short(connected))
+        short = measures.is_short(depth, grid, plane, problem.metal.interface_width)
+        outcome = protocol.outcome(state.time, ledger.throughput, state.cell_voltage, short)
     plated = solved.metal_current_density + solved.reservoir_current_density if solved else 0.0
     return StepReport(
         time=state.time,

@@ -30,7 +30,9 @@ def limited_exp_slope(x: float) -> float:
     return math.exp(min(x, EXPONENT_LIMIT))
 
 
-def deposition_current(overpotential, exchange_current, transfer_coefficient, thermal, linear):
+def deposition_current(
+    overpotential: float, exchange_current: float, transfer_coefficient: float, thermal: float, linear: bool
+) -> tuple[float, float]:
     """Return (i_dep, d i_dep / d eta): i0 [exp(-alpha F eta/RT) - exp((1-alpha) F eta/RT)], or its tangent at 0.
 
     overpotential eta [V], exchange_current i0 [A/m^2], transfer_coefficient alpha, thermal RT/F [V]; ``linear``
@@ -54,8 +56,14 @@ def equilibrium_potential(pressure: float, interface_energy: float, curvature: f
 
 
 def deposition_with_hysteresis(
-    potential, plating_equilibrium, stripping_equilibrium, exchange_current, transfer_coefficient, thermal, linear
-):
+    potential: float,
+    plating_equilibrium: float,
+    stripping_equilibrium: float,
+    exchange_current: float,
+    transfer_coefficient: float,
+    thermal: float,
+    linear: bool,
+) -> tuple[float, float]:
     """Return (i_dep, slope) with a dead band (M10): plating below one potential, stripping above the other.
 
     potential U [V]; plating_equilibrium <= stripping_equilibrium [V]; equal ones give plain kinetics.
@@ -74,6 +82,8 @@ def critical_entry_current(pressure: float, interface_resistance: float, molar_v
     return pressure * molar_volume / (FARADAY * interface_resistance)
 
 
-def smeared_entry_current(pressure, interface_resistance, molar_volume, width, ionic_conductivity):
+def smeared_entry_current(
+    pressure: float, interface_resistance: float, molar_volume: float, width: float, ionic_conductivity: float
+) -> float:
     """Return J* lowered by the diffuse tail: about p_acc (V_m / F) / (Z + 9 l / sigma_i) [A/m^2] (M9)."""
     return pressure * molar_volume / FARADAY / (interface_resistance + 9.0 * width / ionic_conductivity)

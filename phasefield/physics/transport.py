@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
+
+import numpy as np
 
 from phasefield.physics.constants import FARADAY, GAS_CONSTANT
 
@@ -10,13 +13,15 @@ IONIC_FLOOR = 1e-6  # of the ceramic's ionic conductivity, left inside metal: ke
 ELECTRONIC_FLOOR = 1e-12  # of the ionic conductivity, the least electronic conductivity of ceramic
 N_TYPE_CEILING = 1e3  # of sigma_e in contact with metal: where n-type conduction is cut off
 
+Number = TypeVar("Number", float, np.ndarray)
 
-def ionic_conductivity(metal_fraction, ceramic):
+
+def ionic_conductivity(metal_fraction: Number, ceramic: Number) -> Number:
     """Return sigma_i of a cell [S/m] (M7): linear in xi, with the floor."""
     return (1.0 - metal_fraction + IONIC_FLOOR) * ceramic
 
 
-def metal_electronic_conductivity(metal_fraction, metal):
+def metal_electronic_conductivity(metal_fraction: Number, metal: float) -> Number:
     """Return the metal's share of sigma_e of a cell [S/m] (M7): xi^3, so that the diffuse tail does not conduct."""
     return metal_fraction * metal_fraction * metal_fraction * metal
 
@@ -26,18 +31,22 @@ def ion_diffusivity(conductivity: float, concentration: float, temperature: floa
     return conductivity * GAS_CONSTANT * temperature / (FARADAY**2 * concentration)
 
 
-def n_type_factor(potential, thermal):
+def n_type_factor(potential: float, thermal: float) -> float:
     """Return exp(-F U/RT), what multiplies n_M (M4) and sigma_e,M (M6), cut off above."""
     return math.exp(min(-potential / thermal, math.log(N_TYPE_CEILING)))
 
 
-def hebb_wagner_time(length, electronic_conductivity, electron_concentration, temperature):
+def hebb_wagner_time(
+    length: float, electronic_conductivity: float, electron_concentration: float, temperature: float
+) -> float:
     """Return L^2 / D [s], D = sigma_e RT / (F^2 n): how long U takes to relax over ``length`` (M4)."""
     diffusivity = electronic_conductivity * GAS_CONSTANT * temperature / (FARADAY**2 * electron_concentration)
     return length**2 / diffusivity
 
 
-def boundary_network_conductivity(measured, dimension, thickness, boundary_per_volume):
+def boundary_network_conductivity(
+    measured: float, dimension: int, thickness: float, boundary_per_volume: float
+) -> float:
     """Return sigma_e,gb = sigma_meas D / ((D - 1) delta S_V) [S/m] that gives a sample the measured value (MODEL 7).
 
     dimension D of the grid (2 or 3), thickness delta [m], boundary_per_volume S_V [1/m].

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,20 @@ def test_voronoi_junctions_are_all_found(lateral: Lateral) -> None:
     apart = np.linalg.norm(lateral_steps(grains.junctions, grains.junctions, grid), axis=2)
     np.fill_diagonal(apart, np.inf)
     assert apart.min() > 1e-3 * UM
+
+
+def test_pores_do_not_touch_across_periodic_sides_nor_mirror_sides_themselves() -> None:
+    near_sides = np.array([[30.0, 0.5], [30.0, 47.7], [30.0, 24.0], [50.0, 24.0]]) * UM
+    two = Pores(2 * np.pi / (60.0 * 48.0), 1.0 * UM)
+    taken: dict[str, set[tuple[int, ...]]] = {}
+    for lateral in SIDES:
+        grid = grid_of(lateral)
+        grains = replace(bricks(grid, 4.0 * UM, 10.0 * UM), junctions=near_sides)
+        for seed in range(30):
+            centres, _ = place_pores(grains, grid, 4.0 * UM, two, seed)
+            taken.setdefault(lateral, set()).add(tuple(sorted(near_sides.tolist().index(c) for c in centres.tolist())))
+    assert taken["periodic"] == {(0, 2), (0, 3), (1, 2), (1, 3), (2, 3)}
+    assert taken["mirror"] == {(2, 3)}
 
 
 @pytest.mark.parametrize(("lateral", "number"), [("periodic", 2 * 4 * 2), ("mirror", 2 * 4 + 2 * 3)])
