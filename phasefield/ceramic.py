@@ -35,13 +35,14 @@ class CeramicNumbers:
 
 
 def accommodation_pressure(structure: Microstructure, numbers: CeramicNumbers) -> np.ndarray:
-    """Return p_acc of every cell [Pa]: of its boundary within the band, 0 in pores, else the grain's; never blended.
+    """Return p_acc of every cell [Pa]: of its boundary within the band (at most the grain's), 0 in pores, else the grain's; never blended.
 
     Cells of the electrode take the value of the first cell of ceramic in their row along x.
     """
     in_band = structure.boundary_distance < 0.5 * numbers.band_width
     pressure = np.full(structure.grid.shape, numbers.grain_pressure)
-    pressure[in_band] = numbers.boundary_pressure[structure.boundary_id[in_band]]
+    drawn = numbers.boundary_pressure[structure.boundary_id[in_band]]
+    pressure[in_band] = np.minimum(drawn, numbers.grain_pressure)
     pressure[structure.pore_fraction >= 0.5] = 0.0
     first = first_ceramic_layer(structure)
     pressure[:first] = pressure[first]

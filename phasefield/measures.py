@@ -1,7 +1,9 @@
 """Numbers from arrays: connected metal, penetration depth, volumes, short, tip speed. No files, no solver.
 
-Metal is where the metal fraction ξ >= 0.5. Connected metal reaches the working electrode, the first layer of
-cells along x, through cell faces, periodic sides included. Lengths in metres, arrays indexed ``[x, y(, z)]``.
+Metal is where the metal fraction ξ >= 0.5. It is connected if electrons reach it from the working electrode, the
+first layer of cells along x, through the faces of cells with ξ >= 0.05, periodic sides included: there the metal's
+ξ³ σ_e exceeds the ceramic's σ_i (MODEL M7, σ_e capped at 10⁴ σ_i), so that a diffuse neck with a dip below 0.5 is no
+gap. Lengths in metres, arrays indexed ``[x, y(, z)]``.
 """
 
 from __future__ import annotations
@@ -13,16 +15,23 @@ from phasefield.grid import Grid, Lateral
 from phasefield.grid_labels import label_connected
 
 METAL_THRESHOLD = 0.5
+CONDUCTING_THRESHOLD = 0.05
 
 Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 
+def conducting_region(metal_fraction: Floats, lateral: Lateral) -> Mask:
+    """Return the cells with ξ >= 0.05 that are face-connected to the working electrode."""
+    conducting = metal_fraction >= CONDUCTING_THRESHOLD
+    labels, _ = label_connected(conducting, lateral)
+    return conducting & np.isin(labels, np.unique(labels[0][conducting[0]]))
+
+
 def split_metal(metal_fraction: Floats, lateral: Lateral) -> tuple[Mask, Mask]:
     """Return connected and isolated metal, two masks of the shape of ξ that share no cell."""
     metal = metal_fraction >= METAL_THRESHOLD
-    labels, _ = label_connected(metal, lateral)
-    connected = metal & np.isin(labels, np.unique(labels[0][metal[0]]))
+    connected = metal & conducting_region(metal_fraction, lateral)
     return connected, metal & ~connected
 
 
@@ -72,13 +81,12 @@ def metal_volume(metal: Mask, accessible_fraction: Floats, grid: Grid, electrode
     return float(volume / grid.cross_section)
 
 
-def is_short(depth: float, grid: Grid, electrode_plane: float, interface_width: float) -> bool:
-    """Return whether connected metal of this penetration depth [m] touches the counter electrode at the end of the box.
+def is_short(metal_fraction: Floats, lateral: Lateral) -> bool:
+    """Return whether connected metal touches the counter electrode, the end of the box along x.
 
-    The surface ξ = 0.5 need not reach it: within two interface widths ℓ [m] the diffuse tail already conducts (ξ > 0.1,
-    σ_e above σ_i), electrons flow past the last gap instead of closing it, and the grid cannot tell it from contact.
+    Its diffuse tail counts: once that conducts, electrons flow past the last gap instead of closing it.
     """
-    return depth > 0.0 and grid.lengths[0] - electrode_plane - depth <= 2.0 * interface_width
+    return bool(conducting_region(metal_fraction, lateral)[-1].any())
 
 
 def share_inside(

@@ -199,7 +199,7 @@ def _measure(setup: Setup, state: State) -> dict[str, Any]:
     weak = measures.boundary_or_pore(s.grain_boundary_fraction, s.pore_fraction)
     filled = measures.filled_boundary_share(xi, s.grain_boundary_fraction, p.grid, p.electrode_plane, depth)
     return {
-        "short": measures.is_short(depth, p.grid, p.electrode_plane, p.metal.interface_width),
+        "short": measures.is_short(xi, p.grid.lateral),
         "metal_share_in_boundaries_and_pores": measures.share_inside(weak, connected | isolated, theta, p.grid, p.electrode_plane),
         "filled_boundary_share": filled,
         "empty_boundary_share": 1.0 - filled,

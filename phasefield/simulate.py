@@ -190,7 +190,7 @@ def _report(
     depth = measures.penetration_depth(xi, connected, grid, plane)
     outcome = None
     if solved is not None:
-        short = measures.is_short(depth, grid, plane, problem.metal.interface_width)
+        short = measures.is_short(xi, grid.lateral)
         outcome = protocol.outcome(state.time, ledger.throughput, state.cell_voltage, short)
     plated = solved.metal_current_density + solved.reservoir_current_density if solved else 0.0
     return StepReport(

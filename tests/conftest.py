@@ -6,6 +6,10 @@ import os
 
 import pytest
 
+from phasefield import cache
+
+cache.configure()  # before anything imports numba
+
 LEFT_OUT = {"fast": {"slow", "ci"}, "ci": {"slow"}, "full": set[str]()}
 
 

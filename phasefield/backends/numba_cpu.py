@@ -41,6 +41,8 @@ class NumbaBackend:
         ceramic = problem.ceramic
         self.capacitive = bool(np.any(ceramic.electrons_at_metal > 0.0))
         self.floor = transport.ELECTRONIC_FLOOR * float(ceramic.ionic_conductivity.max())
+        highest = float(ceramic.accommodation_pressure.max())
+        self.wall = highest if highest > 0.0 else np.inf  # without accommodation pressure nothing is closed to metal
         self.sub_step = interface.stable_sub_step(grid.spacing, self.width, ceramic.accessible_fraction, self.periodic)
 
         padded = tuple(n + 2 for n in self.shape)
@@ -123,7 +125,7 @@ class NumbaBackend:
         c = self.problem.ceramic
         steps = int(np.ceil(travel / self.sub_step))
         interface.restore_profile(
-            xi, c.accessible_fraction, c.accommodation_pressure, self.inert, self.periodic,
+            xi, c.accessible_fraction, c.accommodation_pressure, self.inert, self.wall, self.periodic,
             self.dx, self.dy, self.width, travel, steps, self.psi, self.maps["work"],
         )  # fmt: skip
 

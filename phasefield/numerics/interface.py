@@ -93,11 +93,14 @@ def curvature(psi, dx, dy, width, out):
 
 
 @njit
-def _blocked(flux, xi_a, xi_b, barrier_a, barrier_b, inert_a, inert_b):
-    """Tell whether a flux (> 0 from b to a) would fill the emptier cell although nothing drives xi over its barrier."""
+def _blocked(flux, xi_a, xi_b, barrier_a, barrier_b, inert_a, inert_b, wall):
+    """Tell whether a flux (> 0 from b to a) would fill the emptier cell although nothing drives xi into it.
+
+    That is so in an inert cell behind a step up of the barrier, or in a wall: its barrier is ``wall``, the highest.
+    """
     if xi_a < xi_b:
-        return flux > 0.0 and inert_a and barrier_a > 0.0 and barrier_a >= barrier_b
-    return flux < 0.0 and inert_b and barrier_b > 0.0 and barrier_b >= barrier_a
+        return flux > 0.0 and inert_a and (barrier_a > barrier_b or barrier_a >= wall)
+    return flux < 0.0 and inert_b and (barrier_b > barrier_a or barrier_b >= wall)
 
 
 @njit
@@ -108,10 +111,10 @@ def _face_flux(xi_a, xi_b, theta_a, theta_b, normal, d, width):
 
 
 @njit
-def profile_rate(xi, psi, theta, barrier, inert, periodic, dx, dy, width, rate):
+def profile_rate(xi, psi, theta, barrier, inert, wall, periodic, dx, dy, width, rate):
     """Write (1 / theta) div(flux / M) [1/m]: what M dt multiplies.
 
-    theta : volume per volume of cell that xi fills. barrier, inert : see ``_blocked``. The box is closed along x.
+    theta : volume per volume of cell that xi fills. barrier, inert, wall : see ``_blocked``. The box is closed along x.
     """
     nx, ny = xi.shape
     floor = (REGULARISATION / width) ** 2
@@ -122,7 +125,7 @@ def profile_rate(xi, psi, theta, barrier, inert, periodic, dx, dy, width, rate):
                 normal = _normal_x(psi, i + 1, j + 1, dx, dy, floor)
                 flux = _face_flux(xi[i, j], xi[i + 1, j], theta[i, j], theta[i + 1, j], normal, dx, width) / dx
                 if not _blocked(
-                    flux, xi[i, j], xi[i + 1, j], barrier[i, j], barrier[i + 1, j], inert[i, j], inert[i + 1, j]
+                    flux, xi[i, j], xi[i + 1, j], barrier[i, j], barrier[i + 1, j], inert[i, j], inert[i + 1, j], wall
                 ):
                     rate[i, j] += flux / theta[i, j]
                     rate[i + 1, j] -= flux / theta[i + 1, j]
@@ -130,17 +133,17 @@ def profile_rate(xi, psi, theta, barrier, inert, periodic, dx, dy, width, rate):
             if ny > 1 and (k > 0 or periodic):
                 normal = _normal_y(psi, i + 1, j + 1, dx, dy, floor)
                 flux = _face_flux(xi[i, j], xi[i, k], theta[i, j], theta[i, k], normal, dy, width) / dy
-                if not _blocked(flux, xi[i, j], xi[i, k], barrier[i, j], barrier[i, k], inert[i, j], inert[i, k]):
+                if not _blocked(flux, xi[i, j], xi[i, k], barrier[i, j], barrier[i, k], inert[i, j], inert[i, k], wall):
                     rate[i, j] += flux / theta[i, j]
                     rate[i, k] -= flux / theta[i, k]
 
 
 @njit
-def restore_profile(xi, theta, barrier, inert, periodic, dx, dy, width, travel, steps, psi, rate):
+def restore_profile(xi, theta, barrier, inert, wall, periodic, dx, dy, width, travel, steps, psi, rate):
     """Advance xi in place by M dt = ``travel`` [m] in ``steps`` explicit steps; moves no volume (round-off)."""
     for _ in range(steps):
         profile_coordinate(xi, periodic, psi)
-        profile_rate(xi, psi, theta, barrier, inert, periodic, dx, dy, width, rate)
+        profile_rate(xi, psi, theta, barrier, inert, wall, periodic, dx, dy, width, rate)
         for i in range(xi.shape[0]):
             for j in range(xi.shape[1]):
                 xi[i, j] += travel / steps * rate[i, j]

@@ -1,0 +1,113 @@
+"""The block operator and the V-cycle as matrices: symmetric, positive, the same as put together by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from phasefield.numerics import krylov, multigrid
+
+SHAPES = [(4, 8), (12, 12), (13, 7), (7, 11), (31, 1), (40, 1), (1, 37), (9, 2)]
+
+
+@pytest.mark.parametrize("free_node", [True, False], ids=["free", "held"])
+@pytest.mark.parametrize("periodic", [True, False], ids=["periodic", "mirror"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_operator_is_the_network_of_its_conductances(random_system, shape, periodic, free_node) -> None:
+    system = random_system(shape, periodic, free_node)
+    operator = system.dense(system.apply)
+    np.testing.assert_allclose(operator, system.matrix().toarray(), rtol=1e-13, atol=1e-15)
+    assert np.linalg.eigvalsh(operator)[0] > 0.0
+
+
+@pytest.mark.parametrize("free_node", [True, False], ids=["free", "held"])
+@pytest.mark.parametrize("periodic", [True, False], ids=["periodic", "mirror"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_v_cycle_is_symmetric_and_positive(random_system, shape, periodic, free_node) -> None:
+    """Conjugate gradients need both: a . M^-1 b = b . M^-1 a and a . M^-1 a > 0."""
+    system = random_system(shape, periodic, free_node, seed=2)
+    inverse = system.dense(system.precondition)
+    np.testing.assert_allclose(inverse, inverse.T, rtol=0.0, atol=1e-12 * np.abs(inverse).max())
+    assert np.linalg.eigvalsh(inverse)[0] > 0.0
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 4.0), (3.0, 1.0)])
+def test_v_cycle_contracts_every_error_on_stretched_cells(random_system, spacing) -> None:
+    system = random_system((24, 20), decades=0.3, spacing=spacing, seed=3)
+    spectrum = np.linalg.eigvals(system.dense(lambda v: v - system.precondition(system.apply(v))))
+    assert np.abs(spectrum).max() < 0.7
+
+
+@pytest.mark.parametrize("free_node", [True, False], ids=["free", "held"])
+def test_the_coarsest_level_is_solved_exactly(random_system, free_node) -> None:
+    system = random_system((5, 6), free_node=free_node)
+    assert len(system.hierarchy.levels) == 1
+    both = system.dense(lambda v: system.precondition(system.apply(v)))
+    np.testing.assert_allclose(both, np.eye(system.size), atol=1e-10)
+
+
+def test_long_cells_wait_until_the_others_have_caught_up() -> None:
+    levels = multigrid.plan_levels((64, 64), (1.0, 4.0))
+    assert levels[:3, [multigrid.NX, multigrid.NY]].tolist() == [[64, 64], [32, 64], [16, 64]]
+    assert levels[:3, [multigrid.FX, multigrid.FY]].tolist() == [[2, 1], [2, 1], [2, 2]]
+    assert levels[-1, multigrid.NX] * levels[-1, multigrid.NY] <= multigrid.DIRECT_CELLS
+
+
+def test_levels_of_odd_sizes_cover_every_cell() -> None:
+    levels = multigrid.plan_levels((37, 11), (1.0, 1.0))
+    for fine, coarse in zip(levels[:-1], levels[1:], strict=True):
+        for n, factor in ((multigrid.NX, multigrid.FX), (multigrid.NY, multigrid.FY)):
+            assert coarse[n] == -(-fine[n] // fine[factor])
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_coarse_levels_keep_the_coupling_and_the_ring(random_system, shape) -> None:
+    """The sum of the coupling over all cells, and both copies of the periodic face, on every level."""
+    h = random_system(shape).hierarchy
+    total = h.finest()[2].sum()
+    for level in range(len(h.levels)):
+        assert multigrid.cell_view(h.coupling, h.levels, level, 1).sum() == pytest.approx(total, rel=1e-13)
+        faces = multigrid.y_view(h.gy, h.levels, level)
+        np.testing.assert_array_equal(faces[:, :, 0], faces[:, :, -1])
+
+
+def test_constants_cost_nothing_in_a_closed_box(random_system) -> None:
+    system = random_system((13, 10), free_node=False)
+    gx, gy, coupling = system.hierarchy.finest()
+    gx[:, [0, -1]] = 0.0
+    assert np.abs(system.apply(np.full(system.size, 0.37))).max() < 1e-15
+
+
+def test_closed_box_keeps_its_charge(random_system) -> None:
+    system = random_system((13, 10), free_node=False)
+    gx, _, _ = system.hierarchy.finest()
+    gx[:, [0, -1]] = 0.0
+    flow = system.apply(np.random.default_rng(5).normal(size=system.size))
+    assert abs(flow.sum()) < 1e-14 * np.abs(flow).sum()
+
+
+def test_operator_is_the_same_with_x_and_y_swapped(random_system) -> None:
+    system = random_system((7, 12), periodic=False, free_node=False)
+    gx, gy, coupling = system.hierarchy.finest()
+    gx[:, [0, -1]] = 0.0
+    swapped = multigrid.Hierarchy((12, 7), (1.0, 1.0))
+    other_x, other_y, other_coupling = swapped.finest()
+    other_x[:], other_y[:], other_coupling[:] = gy.transpose(0, 2, 1), gx.transpose(0, 2, 1), coupling.T
+    u, _ = system.pad(np.random.default_rng(6).normal(size=system.size))
+    multigrid.fill_ghosts(u, 0.0)
+    turned = np.ascontiguousarray(u.transpose(0, 2, 1))
+    multigrid.fill_ghosts(turned, 0.0)
+    out, turned_out = np.zeros_like(u), np.zeros_like(turned)
+    krylov.apply_operator(u, gx, gy, coupling, False, out)
+    krylov.apply_operator(turned, other_x, other_y, other_coupling, False, turned_out)
+    np.testing.assert_allclose(turned_out.transpose(0, 2, 1), out, rtol=1e-13, atol=1e-15)
+
+
+def test_ghosts_are_periodic_along_y_ground_and_node_along_x() -> None:
+    u = np.random.default_rng(7).normal(size=(2, 6, 5))
+    inner = u[:, 1:-1, 1:-1].copy()
+    multigrid.fill_ghosts(u, 2.5)
+    np.testing.assert_array_equal(u[:, 1:-1, 1:-1], inner)
+    np.testing.assert_array_equal(u[:, 1:-1, 0], inner[:, :, -1])
+    np.testing.assert_array_equal(u[:, 1:-1, -1], inner[:, :, 0])
+    assert (u[:, 0] == 0.0).all() and (u[:, -1] == 2.5).all()
