@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 
 from phasefield import measures
-from phasefield import simulate as loop
 from phasefield.backends import Backend, Tolerances, get_backend
 from phasefield.case import Case, case_to_toml
 from phasefield.errors import RunError
@@ -29,6 +28,7 @@ from phasefield.output import (
 from phasefield.results_folder import copy_inputs, open_results, write_text_atomic
 from phasefield.setup import Setup, build_setup, weakest_path
 from phasefield.simulate import StepReport
+from phasefield.simulate import simulate as march
 from postprocess.results import Results, load
 
 log = logging.getLogger("phasefield")
@@ -63,7 +63,7 @@ class Run:
 def simulate(case: Case, threads: int | None = None) -> Iterator[tuple[State, StepReport]]:
     """Yield ``(state, report)`` after every step of a case, to drive the loop oneself; nothing is written."""
     setup = build_setup(case)
-    return loop.simulate(setup.problem, _backend(setup, threads), setup.protocol, setup.limits)
+    return march(setup.problem, _backend(setup, threads), setup.protocol, setup.limits)
 
 
 def run(
@@ -133,7 +133,7 @@ def _march(setup: Setup, threads: int | None, observers: Sequence[Observer], fol
     """Step to the end; whatever ends the run, every observer is closed with the reason."""
     outcome = "failed"
     try:
-        for state, report in loop.simulate(setup.problem, _backend(setup, threads), setup.protocol, setup.limits):
+        for state, report in march(setup.problem, _backend(setup, threads), setup.protocol, setup.limits):
             for observe in observers:
                 observe(state, report)
             outcome = report.outcome or outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
@@ -17,11 +18,11 @@ from phasefield.physics import transport
 from phasefield.physics.constants import FARADAY, thermal_voltage
 from phasefield.problem import Problem
 
-SWEEPS = 2  # of relaxation before and after the coarse grid
+SWEEPS = 3  # of relaxation before and after the coarse grid
 CG_LIMIT = 400
 NEWTON_LIMIT = 40
 LINEAR_SHARE = 0.3  # of the tolerance that the linear solver may use up
-FORCING = 0.02  # a linear solve gains this much, until the tolerance is near
+FORCING = 3e-3  # a linear solve gains this much, until the tolerance is near
 AVAILABLE_BELOW = 1e-8  # stripping of the reservoir fades out in its last 10 nm [m]
 
 
@@ -31,6 +32,7 @@ class NumbaBackend:
     def __init__(self, problem: Problem, tolerances: Tolerances, threads: int = 0) -> None:
         self.problem = problem
         self.tolerances = tolerances
+        self.threads = min(threads, numba.config.NUMBA_NUM_THREADS) or numba.config.NUMBA_NUM_THREADS
         grid, metal = problem.grid, problem.metal
         self.shape = grid.shape
         self.dx, self.dy = grid.spacing
@@ -88,6 +90,7 @@ class NumbaBackend:
 
     def solve(self, state: State, time_step: float, control: Control) -> SolveReport:
         """Solve the potentials at the end of the step, with the metal where it is; see ``Backend``."""
+        numba.set_num_threads(self.threads)
         self._load(state)
         self._freeze_metal(state)
         held = control.kind == "voltage"
@@ -272,7 +275,7 @@ class NumbaBackend:
         work = self.r.copy()
         work[0, -1, 0] = node
         iterations = krylov.solve(
-            self.delta, work, self.hierarchy.arrays, free, SWEEPS, self.regions.labels, self.e_inverse, self.weight, aim, CG_LIMIT
+            self.delta, work, self.hierarchy.arrays, free, SWEEPS, self.regions.labels, self.e_inverse, self.weight, aim, CG_LIMIT, self.threads > 1,
         )  # fmt: skip
         return abs(iterations)
 

@@ -9,36 +9,65 @@ Erlangga 2009): it costs one more product with A per iteration and removes those
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 
 from phasefield.numerics.multigrid import cell_view, fill_ghosts, v_cycle, x_view, y_view
 
 
 @njit
-def apply_operator(u, gx, gy, coupling, free_node, out):
-    """Write A u into ``out`` (ghosts of u filled) and return the node's row."""
+def _apply_row(u, gx, gy, coupling, out, i):
+    """Write row i of A u and return its share of u . A u."""
+    total = 0.0
+    for j in range(1, u.shape[2] - 1):
+        c0, c1 = u[0, i, j], u[1, i, j]
+        exchange = coupling[i, j] * (c0 - c1)
+        flow = gx[0, i - 1, j] * (c0 - u[0, i - 1, j]) + gx[0, i, j] * (c0 - u[0, i + 1, j])
+        flow += gy[0, i, j - 1] * (c0 - u[0, i, j - 1]) + gy[0, i, j] * (c0 - u[0, i, j + 1])
+        out[0, i, j] = flow + exchange
+        total += c0 * (flow + exchange)
+        flow = gx[1, i - 1, j] * (c1 - u[1, i - 1, j]) + gx[1, i, j] * (c1 - u[1, i + 1, j])
+        flow += gy[1, i, j - 1] * (c1 - u[1, i, j - 1]) + gy[1, i, j] * (c1 - u[1, i, j + 1])
+        out[1, i, j] = flow - exchange
+        total += c1 * (flow - exchange)
+    return total
+
+
+@njit(parallel=True)
+def _apply_parallel(u, gx, gy, coupling, out, rows):
+    for i in prange(1, u.shape[1] - 1):
+        rows[i] = _apply_row(u, gx, gy, coupling, out, i)
+
+
+@njit
+def _sum(rows):
+    """Add in order: the same for any number of threads."""
+    total = 0.0
+    for i in range(1, rows.size - 1):
+        total += rows[i]
+    return total
+
+
+@njit
+def apply_operator(u, gx, gy, coupling, free_node, out, parallel=False):
+    """Write A u into ``out`` (ghosts of u filled); returns the node's row and u . A u over the cells."""
     nx, ny = u.shape[1] - 2, u.shape[2] - 2
-    for i in range(1, nx + 1):
-        for j in range(1, ny + 1):
-            c0, c1 = u[0, i, j], u[1, i, j]
-            exchange = coupling[i, j] * (c0 - c1)
-            flow = gx[0, i - 1, j] * (c0 - u[0, i - 1, j]) + gx[0, i, j] * (c0 - u[0, i + 1, j])
-            flow += gy[0, i, j - 1] * (c0 - u[0, i, j - 1]) + gy[0, i, j] * (c0 - u[0, i, j + 1])
-            out[0, i, j] = flow + exchange
-            flow = gx[1, i - 1, j] * (c1 - u[1, i - 1, j]) + gx[1, i, j] * (c1 - u[1, i + 1, j])
-            flow += gy[1, i, j - 1] * (c1 - u[1, i, j - 1]) + gy[1, i, j] * (c1 - u[1, i, j + 1])
-            out[1, i, j] = flow - exchange
-    row = 0.0
+    rows = np.zeros(nx + 2)
+    if parallel:
+        _apply_parallel(u, gx, gy, coupling, out, rows)
+    else:
+        for i in range(1, nx + 1):
+            rows[i] = _apply_row(u, gx, gy, coupling, out, i)
+    node = 0.0
     if free_node:
         for k in range(2):
             for j in range(1, ny + 1):
-                row += gx[k, nx, j] * (u[k, nx + 1, j] - u[k, nx, j])
-    return row
+                node += gx[k, nx, j] * (u[k, nx + 1, j] - u[k, nx, j])
+    return node, _sum(rows)
 
 
 @njit
 def dot(a, b):
-    """Add row by row, then the rows in order: the same for any number of threads."""
+    """Return a . b over the cells."""
     total = 0.0
     for k in range(2):
         for i in range(1, a.shape[1] - 1):
@@ -118,17 +147,18 @@ def _join(e, a, b, g):
 
 
 @njit
-def _precondition(r, r_node, z, work, hierarchy, free_node, sweeps, regions, e_inverse, part):
+def _precondition(r, r_node, z, work, hierarchy, free_node, sweeps, regions, e_inverse, part, parallel):
     """Write the preconditioned residual into z (ghosts filled) and return the node's part."""
     levels, gx, gy, coupling, inverse, u, f, node, direct = hierarchy
     cell_view(f, levels, 0, 2)[:] = r
     node[0, 1] = r_node
-    v_cycle(levels, gx, gy, coupling, inverse, u, f, node, direct, free_node, sweeps)
+    v_cycle(levels, gx, gy, coupling, inverse, u, f, node, direct, free_node, sweeps, parallel)
     z[:] = cell_view(u, levels, 0, 2)
     value = node[0, 0]
     if e_inverse.shape[0] > 0:
         fill_ghosts(z, value)
-        apply_operator(z, x_view(gx, levels, 0), y_view(gy, levels, 0), cell_view(coupling, levels, 0, 1)[0], False, work)
+        lx, ly, lc = x_view(gx, levels, 0), y_view(gy, levels, 0), cell_view(coupling, levels, 0, 1)[0]
+        apply_operator(z, lx, ly, lc, False, work, parallel)
         for k in range(2):
             for i in range(1, z.shape[1] - 1):
                 for j in range(1, z.shape[2] - 1):
@@ -147,7 +177,41 @@ def _axpy(y, factor, x):
 
 
 @njit
-def _scale_add(p, factor, z):
+def _step_row(x, r, p, q, alpha, weight, i):
+    """Step row i of solution and residual; returns its sums of absolute residuals."""
+    first = 0.0
+    second = 0.0
+    for j in range(1, x.shape[2] - 1):
+        x[0, i, j] += alpha * p[0, i, j]
+        x[1, i, j] += alpha * p[1, i, j]
+        r[0, i, j] -= alpha * q[0, i, j]
+        r[1, i, j] -= alpha * q[1, i, j]
+        first += abs(r[0, i, j])
+        second += abs(r[1, i, j]) * weight[i, j]
+    return first, second
+
+
+@njit(parallel=True)
+def _step_parallel(x, r, p, q, alpha, weight, rows):
+    for i in prange(1, x.shape[1] - 1):
+        rows[0, i], rows[1, i] = _step_row(x, r, p, q, alpha, weight, i)
+
+
+@njit
+def _step(x, r, p, q, alpha, weight, parallel):
+    """Step solution and residual along p; returns the residual's norms as ``residual_norms``."""
+    rows = np.zeros((2, x.shape[1]))
+    if parallel:
+        _step_parallel(x, r, p, q, alpha, weight, rows)
+    else:
+        for i in range(1, x.shape[1] - 1):
+            rows[0, i], rows[1, i] = _step_row(x, r, p, q, alpha, weight, i)
+    return _sum(rows[0]), _sum(rows[1])
+
+
+@njit
+def _turn(p, factor, z):
+    """Write the next direction z + factor p."""
     for k in range(2):
         for i in range(1, p.shape[1] - 1):
             for j in range(1, p.shape[2] - 1):
@@ -155,7 +219,7 @@ def _scale_add(p, factor, z):
 
 
 @njit
-def solve(x, r, hierarchy, free_node, sweeps, regions, e_inverse, weight, tolerances, limit):
+def solve(x, r, hierarchy, free_node, sweeps, regions, e_inverse, weight, tolerances, limit, parallel=False):
     """Solve A x = r from x = 0 by preconditioned conjugate gradients.
 
     Parameters
@@ -179,25 +243,24 @@ def solve(x, r, hierarchy, free_node, sweeps, regions, e_inverse, weight, tolera
         _restrict_regions(r, regions, part)
         _add_regions(x, regions, e_inverse @ part)
         fill_ghosts(x, 0.0)
-        r_node -= apply_operator(x, gx, gy, coupling, free_node, q)
+        row, _ = apply_operator(x, gx, gy, coupling, free_node, q, parallel)
+        r_node -= row
         _axpy(r, -1.0, q)
     old = 0.0
     iteration = 0
-    while True:
-        first, second = residual_norms(r, weight)
-        if (first <= tolerances[0] and second <= tolerances[1] and abs(r_node) <= tolerances[0]) or iteration >= limit:
+    first, second = residual_norms(r, weight)
+    while first > tolerances[0] or second > tolerances[1] or abs(r_node) > tolerances[0]:
+        if iteration == limit:
             break
-        z_node = _precondition(r, r_node, z, q, hierarchy, free_node, sweeps, regions, e_inverse, part)
+        z_node = _precondition(r, r_node, z, q, hierarchy, free_node, sweeps, regions, e_inverse, part, parallel)
         rho = dot(r, z) + r_node * z_node
-        beta = rho / old if iteration > 0 else 0.0
+        _turn(p, rho / old if iteration > 0 else 0.0, z)
+        p_node = z_node + (rho / old if iteration > 0 else 0.0) * p_node
         old = rho
-        _scale_add(p, beta, z)
-        p_node = z_node + beta * p_node
         fill_ghosts(p, p_node)
-        q_node = apply_operator(p, gx, gy, coupling, free_node, q)
-        alpha = rho / (dot(p, q) + p_node * q_node)
-        _axpy(x, alpha, p)
-        _axpy(r, -alpha, q)
+        q_node, energy = apply_operator(p, gx, gy, coupling, free_node, q, parallel)
+        alpha = rho / (energy + p_node * q_node)
+        first, second = _step(x, r, p, q, alpha, weight, parallel)
         x_node += alpha * p_node
         r_node -= alpha * q_node
         iteration += 1

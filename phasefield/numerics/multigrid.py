@@ -14,7 +14,8 @@ carry one ghost layer, ``[k, 0 … nx+1, 0 … ny+1]``; cell (i, j) of the box i
 Face ``gx[:, 0]`` leads to ground (value 0), face ``gx[:, nx]`` to the node, whose value stands in ghost row
 ``nx + 1``. Faces ``gy[:, :, 0]`` and ``gy[:, :, ny]`` are one periodic face, or closed (0).
 
-All levels live one behind the other in flat arrays, so that one compiled function walks them.
+All levels live one behind the other in flat arrays, so that one compiled function walks them. Rows of a colour do
+not depend on each other: with ``parallel`` large levels are relaxed by all threads, with the same result to the bit.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 
 # columns of Hierarchy.levels
 NX, NY, FX, FY, CELLS, XFACES, YFACES = range(7)
 DIRECT_CELLS = 32  # levels this small are solved directly
+PARALLEL_CELLS = 8192  # threads cost more than they save on smaller levels
 
 
 @njit
@@ -124,28 +126,38 @@ def plan_levels(shape: tuple[int, int], spacing: tuple[float, float]) -> np.ndar
 
 
 @njit
-def _aggregate(i, n, factor):
-    """Return how many fine cells merge into aggregate i (from 1): the last may be left over."""
-    return min(factor, n - (i - 1) * factor)
+def _coarse_conductance(face, inner_low, inner_high):
+    """Return what a fine face counts for between two aggregates; ``inner``: of the faces inside them, 0 if none.
+
+    The sum of fine conductances would be Galerkin's operator for piecewise constant transfer; it overrates smooth
+    errors twofold, since centres of aggregates are twice as far apart. So half the resistance inside each aggregate
+    comes in series, at most doubling the face's own: half in the bulk, nearly the whole for a thin resistive sheet.
+    Tried: one half everywhere (a third more iterations with sheets), no bound (three times the iterations).
+    """
+    if face <= 0.0:
+        return 0.0
+    inside = 0.0
+    if inner_low > 0.0:
+        inside += 0.5 * face / inner_low
+    if inner_high > 0.0:
+        inside += 0.5 * face / inner_high
+    return face / (1.0 + min(inside, 1.0))
 
 
 @njit
 def _coarsen_x(fine, coarse, fx, fy):
-    """Sum fine conductances over each coarse face, divided by the distance of the aggregates' centres.
-
-    For piecewise constant transfer the sum is Galerkin's operator; the factor (1/2 in the bulk) makes smooth
-    errors cost what they should. Tried: series resistances through the aggregates need three times the iterations.
-    """
+    """Make the conductances of a coarse level's x faces: rows of an aggregate add."""
     n, m = fine.shape[1] - 1, fine.shape[2] - 2
-    last = coarse.shape[1] - 1
     coarse[:] = 0.0
-    for i_c in range(last + 1):
-        left = _aggregate(max(i_c, 1), n, fx)
-        right = _aggregate(min(i_c + 1, last), n, fx)
+    for i_c in range(coarse.shape[1]):
         i = min(i_c * fx, n)
+        low = fx == 2 and i > 1 and i % 2 == 0
+        high = fx == 2 and i + 1 < n
         for k in range(2):
             for j in range(1, m + 1):
-                coarse[k, i_c, (j - 1) // fy + 1] += fine[k, i, j] * 2.0 / (left + right)
+                inner_low = fine[k, i - 1, j] if low else 0.0
+                inner_high = fine[k, i + 1, j] if high else 0.0
+                coarse[k, i_c, (j - 1) // fy + 1] += _coarse_conductance(fine[k, i, j], inner_low, inner_high)
 
 
 @njit
@@ -156,12 +168,16 @@ def _coarsen_y(fine, coarse, fx, fy):
     coarse[:] = 0.0
     if last == 1:
         return
-    for j_c in range(last):
-        left = _aggregate(j_c if j_c > 0 else last, m, fy)
-        right = _aggregate(j_c + 1, m, fy)
-        for k in range(2):
-            for i in range(1, n + 1):
-                coarse[k, (i - 1) // fx + 1, j_c] += fine[k, i, j_c * fy] * 2.0 / (left + right)
+    for i in range(1, n + 1):
+        for j_c in range(last):
+            j = j_c * fy
+            j_low = j - 1 if j > 0 else m - 1
+            low = fy == 2 and (j > 0 or m % 2 == 0)
+            high = fy == 2 and j + 1 < m
+            for k in range(2):
+                inner_low = fine[k, i, j_low] if low else 0.0
+                inner_high = fine[k, i, j + 1] if high else 0.0
+                coarse[k, (i - 1) // fx + 1, j_c] += _coarse_conductance(fine[k, i, j], inner_low, inner_high)
     coarse[:, :, last] = coarse[:, :, 0]
 
 
@@ -287,26 +303,57 @@ def _relax_node(u, gx, rhs, total):
 
 
 @njit
-def _relax(u, f, gx, gy, inverse, first_colour):
-    for step in range(2):
-        for i in range(1, u.shape[1] - 1):
-            _relax_row(u, f, gx, gy, inverse, i, (first_colour + step) % 2)
+def _relax_serial(u, f, gx, gy, inverse, colour):
+    for i in range(1, u.shape[1] - 1):
+        _relax_row(u, f, gx, gy, inverse, i, colour)
+
+
+@njit(parallel=True)
+def _relax_parallel(u, f, gx, gy, inverse, colour):
+    for i in prange(1, u.shape[1] - 1):
+        _relax_row(u, f, gx, gy, inverse, i, colour)
 
 
 @njit
-def _restrict_residual(u, f, gx, gy, coupling, fx, fy, coarse):
-    """Sum the residual f - A u over aggregates."""
-    coarse[:] = 0.0
-    for i in range(1, u.shape[1] - 1):
-        i_c = (i - 1) // fx + 1
+def _relax(u, f, gx, gy, inverse, first_colour, parallel):
+    """Relax both colours, ``first_colour`` first."""
+    for step in range(2):
+        if parallel:
+            _relax_parallel(u, f, gx, gy, inverse, (first_colour + step) % 2)
+        else:
+            _relax_serial(u, f, gx, gy, inverse, (first_colour + step) % 2)
+
+
+@njit
+def _restrict_row(u, f, gx, gy, coupling, fx, fy, coarse, i_c):
+    """Sum the residual f - A u over the aggregates of one coarse row."""
+    coarse[:, i_c] = 0.0
+    for i in range((i_c - 1) * fx + 1, min(i_c * fx, u.shape[1] - 2) + 1):
         for j in range(1, u.shape[2] - 1):
             j_c = (j - 1) // fy + 1
-            exchange = coupling[i, j] * (u[0, i, j] - u[1, i, j])
-            for k in range(2):
-                c = u[k, i, j]
-                out = gx[k, i - 1, j] * (c - u[k, i - 1, j]) + gx[k, i, j] * (c - u[k, i + 1, j])
-                out += gy[k, i, j - 1] * (c - u[k, i, j - 1]) + gy[k, i, j] * (c - u[k, i, j + 1])
-                coarse[k, i_c, j_c] += f[k, i, j] - out - (exchange if k == 0 else -exchange)
+            c0, c1 = u[0, i, j], u[1, i, j]
+            exchange = coupling[i, j] * (c0 - c1)
+            out = gx[0, i - 1, j] * (c0 - u[0, i - 1, j]) + gx[0, i, j] * (c0 - u[0, i + 1, j])
+            out += gy[0, i, j - 1] * (c0 - u[0, i, j - 1]) + gy[0, i, j] * (c0 - u[0, i, j + 1])
+            coarse[0, i_c, j_c] += f[0, i, j] - out - exchange
+            out = gx[1, i - 1, j] * (c1 - u[1, i - 1, j]) + gx[1, i, j] * (c1 - u[1, i + 1, j])
+            out += gy[1, i, j - 1] * (c1 - u[1, i, j - 1]) + gy[1, i, j] * (c1 - u[1, i, j + 1])
+            coarse[1, i_c, j_c] += f[1, i, j] - out + exchange
+
+
+@njit(parallel=True)
+def _restrict_parallel(u, f, gx, gy, coupling, fx, fy, coarse):
+    for i_c in prange(1, coarse.shape[1] - 1):
+        _restrict_row(u, f, gx, gy, coupling, fx, fy, coarse, i_c)
+
+
+@njit
+def _restrict_residual(u, f, gx, gy, coupling, fx, fy, coarse, parallel):
+    if parallel:
+        _restrict_parallel(u, f, gx, gy, coupling, fx, fy, coarse)
+    else:
+        for i_c in range(1, coarse.shape[1] - 1):
+            _restrict_row(u, f, gx, gy, coupling, fx, fy, coarse, i_c)
 
 
 @njit
@@ -336,7 +383,7 @@ def _solve_coarsest(u, f, node, direct, free_node):
 
 
 @njit
-def v_cycle(levels, gx, gy, coupling, inverse, u, f, node, direct, free_node, sweeps):
+def v_cycle(levels, gx, gy, coupling, inverse, u, f, node, direct, free_node, sweeps, parallel):
     """Approximate A^-1 f by one symmetric V-cycle from zero; level 0 of f, node[0, 1] in, u, node[0, 0] out."""
     last = levels.shape[0] - 1
     for level in range(last):
@@ -345,21 +392,23 @@ def v_cycle(levels, gx, gy, coupling, inverse, u, f, node, direct, free_node, sw
         lc, li = cell_view(coupling, levels, level, 1)[0], cell_view(inverse, levels, level, 3)
         lu[:] = 0.0
         node[level, 0] = 0.0
+        shared = parallel and levels[level, NX] * levels[level, NY] >= PARALLEL_CELLS
         for _ in range(sweeps):
-            _relax(lu, lf, lx, ly, li, 0)
+            _relax(lu, lf, lx, ly, li, 0, shared)
             if free_node:
                 node[level, 0] = _relax_node(lu, lx, node[level, 1], node[level, 2])
         fx, fy = levels[level, FX], levels[level, FY]
-        _restrict_residual(lu, lf, lx, ly, lc, fx, fy, cell_view(f, levels, level + 1, 2))
+        _restrict_residual(lu, lf, lx, ly, lc, fx, fy, cell_view(f, levels, level + 1, 2), shared)
         node[level + 1, 1] = 0.0
     _solve_coarsest(cell_view(u, levels, last, 2), cell_view(f, levels, last, 2), node[last], direct, free_node)
     for level in range(last - 1, -1, -1):
         lu, lf = cell_view(u, levels, level, 2), cell_view(f, levels, level, 2)
         lx, ly, li = x_view(gx, levels, level), y_view(gy, levels, level), cell_view(inverse, levels, level, 3)
+        shared = parallel and levels[level, NX] * levels[level, NY] >= PARALLEL_CELLS
         _add_coarse(lu, levels[level, FX], levels[level, FY], cell_view(u, levels, level + 1, 2))
         node[level, 0] += node[level + 1, 0]
         fill_ghosts(lu, node[level, 0])
         for _ in range(sweeps):
             if free_node:
                 node[level, 0] = _relax_node(lu, lx, node[level, 1], node[level, 2])
-            _relax(lu, lf, lx, ly, li, 1)
+            _relax(lu, lf, lx, ly, li, 1, shared)

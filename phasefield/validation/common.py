@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -137,3 +137,8 @@ def line_grid(length: float, cells: int) -> Grid:
 def box_grid(lengths: tuple[float, float], cells: tuple[int, int], lateral: Lateral = "periodic") -> Grid:
     """Return a 2-D grid of given lengths [m]."""
     return Grid(cells, (lengths[0] / cells[0], lengths[1] / cells[1]), lateral)
+
+
+def electrons_only(problem: Problem) -> Problem:
+    """Return the problem with a counter electrode that takes electrons and blocks ions."""
+    return replace(problem, counter_electrode=PlanarElectrode(0.0, "contact"))

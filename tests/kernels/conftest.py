@@ -41,7 +41,8 @@ class BlockSystem:
         u, node = self.pad(vector)
         multigrid.fill_ghosts(u, node)
         out = np.zeros_like(u)
-        return self.flatten(out, krylov.apply_operator(u, *self.hierarchy.finest(), self.free_node, out))
+        row, _ = krylov.apply_operator(u, *self.hierarchy.finest(), self.free_node, out)
+        return self.flatten(out, row)
 
     def precondition(self, vector: np.ndarray, sweeps: int = 2) -> np.ndarray:
         """Return one V-cycle's answer to the right-hand side ``vector``."""
@@ -49,7 +50,7 @@ class BlockSystem:
         f, node = self.pad(vector)
         multigrid.cell_view(h.f, h.levels, 0, 2)[:] = f
         h.node[0, 1] = node
-        multigrid.v_cycle(*h.arrays, self.free_node, sweeps)
+        multigrid.v_cycle(*h.arrays, self.free_node, sweeps, False)
         return self.flatten(multigrid.cell_view(h.u, h.levels, 0, 2), h.node[0, 0])
 
     def matrix(self) -> sparse.csr_array:

@@ -1,0 +1,158 @@
+"""Rows of the validation table about conservation and about what must not matter: V16 and V20."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from phasefield.backends import Backend, Control, SolveReport, Tolerances, get_backend
+from phasefield.case import list_cases, load_case
+from phasefield.fields import State
+from phasefield.physics.constants import FARADAY
+from phasefield.problem import Problem
+from phasefield.protocol import Protocol
+from phasefield.setup import build_setup
+from phasefield.simulate import StepLimits, StepReport, simulate
+from phasefield.validation.common import Check, Row
+
+# Smaller pieces of the cases that ship; a case that is not named here runs as it is, for a few steps.
+REDUCED: dict[str, dict[str, str]] = {
+    "llzo_grain_boundary": {"grid.size": '["20.8 um", "16 um"]', "microstructure.grain_size": "6 um"},
+    "bicrystal": {"grid.size": '["12 um", "9.6 um"]'},
+    "flat_plating": {"grid.size": '["20 um"]', "protocol.capacity": "0.4 mAh/cm^2"},
+}
+
+# A weak boundary network that metal enters at once, for what must not matter.
+GROWING = {
+    "grid.size": '["20.8 um", "16 um"]',
+    "microstructure.grain_size": "6 um",
+    "grain_boundaries.accommodation_pressure.median": "15 MPa",
+    "grain_boundaries.accommodation_pressure.log_width": "0.3",
+}
+
+
+# --- V16 --------------------------------------------------------------------------------------------------
+
+
+class Witness:
+    """A backend that keeps books of every accepted step of the one it wraps, per cross-section [C/m^2].
+
+    ``metal_error``: F/V_m d(int theta xi) - int (s - s_res) dt. ``charge_error``: I t - int s dt - F d(int N) - leaked.
+    ``turnover``: plated or stripped, metal and reservoir.
+    """
+
+    def __init__(self, backend: Backend, problem: Problem) -> None:
+        self._backend = backend
+        self._theta = problem.ceramic.accessible_fraction
+        self._charge = FARADAY / problem.metal.molar_volume * problem.grid.cell_volume / problem.grid.cross_section
+        self._solved: SolveReport | None = None
+        self.metal_error: list[float] = []
+        self.charge_error: list[float] = []
+        self.turnover: list[float] = []
+
+    def initial_state(self) -> State:
+        """See ``Backend``."""
+        return self._backend.initial_state()
+
+    def solve(self, state: State, time_step: float, control: Control) -> SolveReport:
+        """See ``Backend``."""
+        self._solved = self._backend.solve(state, time_step, control)
+        return self._solved
+
+    def advance(self, state: State, time_step: float) -> None:
+        """Let the metal move and compare with what the solve said."""
+        solved = self._solved
+        if solved is None:
+            raise RuntimeError("advance was called before solve")
+        xi, stored = state["metal_fraction"].copy(), self._backend.stored_charge(state)
+        self._backend.advance(state, time_step)
+        # Differences first: the sum of all metal is far larger than a step's.
+        metal = float((self._theta * (state["metal_fraction"] - xi)).sum()) * self._charge
+        self.metal_error.append(metal - solved.metal_current_density * time_step)
+        plated = solved.metal_current_density + solved.reservoir_current_density
+        found = (plated + solved.leakage_current_density) * time_step + self._backend.stored_charge(state) - stored
+        self.charge_error.append(solved.current_density * time_step - found)
+        self.turnover.append(
+            (abs(solved.metal_current_density) + abs(solved.reservoir_current_density)) * time_step
+        )
+
+    def update_fields(self, state: State) -> None:
+        """See ``Backend``."""
+        self._backend.update_fields(state)
+
+    def stored_charge(self, state: State) -> float:
+        """See ``Backend``."""
+        return self._backend.stored_charge(state)
+
+
+def run_steps(problem: Problem, backend: Backend, protocol: Protocol, limits: StepLimits, steps: int) -> StepReport:
+    """Run until the protocol ends, or for ``steps`` accepted steps; return the last report."""
+    for state, report in simulate(problem, backend, protocol, limits):
+        if state.step >= steps:
+            break
+    return report
+
+
+def _shares(witness: Witness) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    turnover = np.array(witness.turnover)
+    # xi is rounded to 1e-16 whatever the step's length, so metal is compared with the largest step's turnover.
+    metal = np.abs(witness.metal_error) / turnover.max()
+    return metal, np.abs(witness.charge_error) / turnover, turnover
+
+
+def v16(quick: bool = False) -> Row:
+    """No charge is lost: in the metal, in a step, in a whole run of every case that ships."""
+    steps = 25 if quick else 150
+    checks: list[Check] = []
+    curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for entry in list_cases():
+        setup = build_setup(load_case(entry.name, REDUCED.get(entry.name)))
+        witness = Witness(get_backend("numba", setup.problem, Tolerances()), setup.problem)
+        last = run_steps(setup.problem, witness, setup.protocol, setup.limits, steps)
+        metal, charge, turnover = _shares(witness)
+        number = np.arange(1.0, len(turnover) + 1.0)
+        curves[f"{entry.name}: charge lost per step"] = (number, charge)
+        checks += [
+            Check(f"{entry.name}: metal against sources, each step", 0.0, float(metal.max()), 1e-12, False),
+            Check(f"{entry.name}: charge, each step", 0.0, float(charge.max()), 1e-7, False),
+            Check(f"{entry.name}: charge, whole run", 0.0, last.charge_balance_error, 1e-5, False),
+        ]
+    return Row("V16", f"conservation of charge, every case that ships, up to {steps} steps", tuple(checks), curves)
+
+
+# --- V20 --------------------------------------------------------------------------------------------------
+
+
+def _final(
+    overrides: Mapping[str, str], duration: float, threads: int = 1, tolerances: Tolerances | None = None
+) -> tuple[StepReport, dict[str, np.ndarray]]:
+    """Return the last report and the last fields of the growing case at ``duration`` [s]."""
+    setup = build_setup(load_case("llzo_grain_boundary", GROWING | dict(overrides)))
+    backend = get_backend("numba", setup.problem, tolerances or Tolerances(), threads=threads)
+    protocol = dataclasses.replace(setup.protocol, duration=duration)
+    for pair in simulate(setup.problem, backend, protocol, setup.limits):
+        state, report = pair
+    if report.outcome != "duration":
+        raise RuntimeError(f"the growing case ended by {report.outcome}, not by duration")
+    return report, state.arrays
+
+
+def v20(quick: bool = False) -> Row:
+    """Depth, voltage and fields do not depend on threads, on the metal's conductivity cap, on solver tolerances."""
+    duration = 20.0 if quick else 120.0
+    base, fields = _final({}, duration)
+    threaded, other = _final({}, duration, threads=2)
+    same = all(np.array_equal(fields[name], other[name]) for name in fields) and threaded == base
+    conductive, _ = _final({"transport.metal_conductivity_ratio": "1e5"}, duration)
+    usual = Tolerances()
+    tight = Tolerances(0.1 * usual.ionic, 0.1 * usual.electronic, 0.1 * usual.potential)
+    strict, _ = _final({}, duration, tolerances=tight)
+    checks = [Check("fields and report the same bits with 1 and 2 threads", 1.0, float(same), 0.0, False)]
+    for what, report, tolerance in (("cap x 10", conductive, 1e-2), ("tolerances / 10", strict, 5e-3)):
+        checks += [
+            Check(f"depth [m], {what}", base.penetration_depth_connected, report.penetration_depth_connected, tolerance),
+            Check(f"voltage [V], {what}", base.cell_voltage, report.cell_voltage, tolerance),
+        ]
+    return Row("V20", f"what must not matter, a growing dendrite after {duration:g} s", tuple(checks))

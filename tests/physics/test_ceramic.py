@@ -1,0 +1,177 @@
+"""Maps of a ceramic from its microstructure and numbers, and problems from cases (MODEL 5 and 7)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from microstructures import Microstructure
+from phasefield.case import load_case
+from phasefield.ceramic import CeramicNumbers, ceramic_maps
+from phasefield.grid import Grid
+from phasefield.physics.constants import FARADAY, GAS_CONSTANT
+from phasefield.setup import build_problem, build_structure, flat_electrode
+
+UM = 1e-6
+GRID = Grid((6, 4), (1.0 * UM, 0.5 * UM))
+PLANE = 2.0 * UM
+NUMBERS = CeramicNumbers(
+    ionic_conductivity=0.05,
+    sheet_resistance=3e-5,
+    bulk_electronic_conductivity=1e-8,
+    boundary_electronic_conductivity=2e-3,
+    boundary_thickness=5e-9,
+    band_width=1.0 * UM,
+    opening=30e-9,
+    collecting_length=1.5 * UM,
+    boundary_pressure=np.array([40e6, 90e6]),
+    grain_pressure=1e9,
+    electrons_at_metal=2.0,
+    ion_concentration=4e4,
+    pore_ratio=1e-6,
+)
+
+
+def structure() -> Microstructure:
+    """Return grains with a boundary (row 0 of the pairs) along y cell 1, one (row 1) at x cell 4, and a pore cell."""
+    shape = GRID.shape
+    distance, row = np.full(shape, 2.0 * UM), np.zeros(shape, dtype=np.int32)
+    fraction, pores = np.zeros(shape), np.zeros(shape)
+    distance[:, 1], fraction[2:, 1] = 0.1 * UM, 0.8
+    distance[4, 2:], row[4, 2:], fraction[4, 2:] = 0.2 * UM, 1, 0.5
+    pores[5, 3], pores[3, 3] = 1.0, 0.4
+    weight_x = np.zeros(GRID.face_shape(0))
+    weight_x[4, 2:] = 1.0
+    return Microstructure(
+        grid=GRID,
+        grain_id=np.ones(shape, dtype=np.int32),
+        boundary_pairs=np.array([[1, 2], [2, 3]], dtype=np.int32),
+        boundary_id=row,
+        boundary_distance=distance,
+        grain_boundary_fraction=fraction,
+        pore_fraction=pores,
+        sheet_weight=(weight_x, np.zeros(GRID.face_shape(1))),
+        boundary_per_volume=1e5,
+        electrode_plane=PLANE,
+    )
+
+
+def test_each_place_has_the_pressure_of_its_boundary_its_grain_or_none_in_pores() -> None:
+    pressure = ceramic_maps(structure(), NUMBERS).accommodation_pressure
+    assert (pressure[2:, 1] == 40e6).all()
+    assert pressure[4, 2] == pressure[4, 3] == 90e6
+    assert pressure[5, 3] == 0.0, "a pore"
+    assert pressure[3, 3] == 1e9, "less than half a pore"
+    assert set(np.unique(pressure)) == {0.0, 40e6, 90e6, 1e9}, "never blended"
+
+
+def test_electrode_takes_the_pressure_of_the_nearest_ceramic_along_x() -> None:
+    made = structure()
+    made.boundary_distance[0, 3] = 0.0  # what the electrode's cells say themselves does not count
+    made.boundary_distance[2, 0], made.boundary_id[2, 0] = 0.0, 1
+    pressure = ceramic_maps(made, NUMBERS).accommodation_pressure
+    np.testing.assert_array_equal(pressure[:2], np.broadcast_to([90e6, 40e6, 1e9, 1e9], (2, 4)))
+
+
+def test_metal_fills_the_opening_in_ceramic_and_all_of_electrode_and_pores() -> None:
+    maps = ceramic_maps(structure(), NUMBERS)
+    for values, solid in ((maps.accessible_fraction, 0.03), (maps.collecting_factor, 1.5)):
+        assert (values[:2] == 1.0).all()
+        assert values[2, 0] == values[4, 2] == pytest.approx(solid), "grains take the band's value"
+        assert values[5, 3] == 1.0
+        assert values[3, 3] == pytest.approx(0.4 + 0.6 * solid)
+
+
+def test_conductivities_of_band_bulk_and_pore() -> None:
+    maps = ceramic_maps(structure(), NUMBERS)
+    assert maps.boundary_electronic_conductivity[2, 1] == pytest.approx(0.8 * 5e-9 / 1e-6 * 2e-3)
+    assert maps.boundary_electronic_conductivity[2, 0] == 0.0
+    assert maps.bulk_electronic_conductivity[2, 1] == 1e-8 and maps.bulk_electronic_conductivity[5, 3] == 0.0
+    assert maps.ionic_conductivity[2, 1] == pytest.approx(0.05)
+    assert maps.ionic_conductivity[5, 3] == pytest.approx(5e-8)
+    assert maps.ionic_conductivity[3, 3] == pytest.approx(0.03, rel=1e-5)
+    np.testing.assert_allclose(maps.sheet_resistance[0][4], [0.0, 0.0, 3e-5, 3e-5])
+    assert maps.sheet_resistance[1].shape == GRID.face_shape(1) and (maps.sheet_resistance[1] == 0.0).all()
+
+
+def test_electrons_are_stored_in_ceramic_only() -> None:
+    maps = ceramic_maps(structure(), NUMBERS)
+    assert (maps.electrons_at_metal[:2] == 0.0).all() and maps.electrons_at_metal[5, 3] == 0.0
+    assert maps.electrons_at_metal[2, 0] == 2.0 and maps.electrons_at_metal[3, 3] == pytest.approx(1.2)
+    assert maps.ion_concentration[2, 0] == 4e4 and maps.ion_concentration[5, 3] == 0.0
+
+
+def test_flat_electrode_has_its_surface_at_the_plane_and_a_tail_that_ends() -> None:
+    grid = Grid((40, 2), (0.25 * UM, 1.0 * UM))
+    xi = flat_electrode(grid, 4.0 * UM, 0.6 * UM)
+    x = grid.centres(0)
+    assert xi[0, 0] > 0.99 and xi[15, 1] + xi[16, 1] == pytest.approx(1.0)
+    inside = x < 4.0 * UM + 4.0 * 0.6 * UM
+    np.testing.assert_allclose(xi[inside, 0], 0.5 * (1.0 - np.tanh((x[inside] - 4.0 * UM) / (1.2 * UM))))
+    assert (xi[~inside] == 0.0).all()
+    assert (flat_electrode(grid, 0.0, 0.6 * UM) == 0.0).all()
+
+
+@pytest.fixture(scope="module")
+def bicrystal():
+    case = load_case("bicrystal")
+    made = build_structure(case)
+    return case, made, build_problem(case, made)
+
+
+def test_problem_of_a_case_holds_its_numbers(bicrystal) -> None:
+    case, made, problem = bicrystal
+    resistance = case.materials.interface_properties.interface_resistance
+    i0 = GAS_CONSTANT * case.materials.temperature / FARADAY / resistance
+    assert problem.reaction.exchange_current_density == pytest.approx(i0)
+    assert problem.working_electrode.exchange_current_density == pytest.approx(i0)
+    sigma = case.materials.electrolyte_properties.ionic_conductivity
+    assert problem.metal.electronic_conductivity == pytest.approx(case.transport.metal_conductivity_ratio * sigma)
+    assert problem.metal.interface_width == case.metal.interface_width
+    assert problem.electrode_plane == made.electrode_plane == case.electrodes.working_thickness > 0.0
+    bands = case.grain_boundaries
+    in_ceramic = problem.ceramic.accessible_fraction[-1]
+    np.testing.assert_allclose(in_ceramic, bands.opening / bands.band_width)
+    np.testing.assert_allclose(problem.ceramic.collecting_factor[-1], bands.collecting_length / bands.band_width)
+
+
+def test_the_boundary_network_conducts_what_was_measured(bicrystal) -> None:
+    """Summed over a plane across the current: the band carries the measured conductivity (2-D: delta S_V sigma / 2)."""
+    case, _, problem = bicrystal
+    measured = case.materials.electrolyte_properties.electronic_conductivity
+    mean = problem.ceramic.boundary_electronic_conductivity[-1].mean()
+    straight_through = 2.0 * measured  # all of its boundary lies along the current, not half of it
+    assert mean == pytest.approx(straight_through, rel=0.1)
+
+
+def test_pressure_of_the_case_reaches_the_electrode(bicrystal) -> None:
+    case, made, problem = bicrystal
+    pressure = problem.ceramic.accommodation_pressure
+    first = int(np.argmax(problem.grid.centres(0) > made.electrode_plane))
+    assert first > 3
+    np.testing.assert_array_equal(pressure[:first], np.broadcast_to(pressure[first], pressure[:first].shape))
+    assert pressure.max() == case.grains.accommodation_pressure and len(np.unique(pressure)) >= 2
+
+
+def test_a_plain_case_is_plain_electrodeposition() -> None:
+    case = load_case("bicrystal", {"reaction.plain": "true"})
+    ceramic = build_problem(case, build_structure(case)).ceramic
+    assert (ceramic.accommodation_pressure == 0.0).all()
+    np.testing.assert_allclose(ceramic.accessible_fraction, 1.0)
+    np.testing.assert_allclose(ceramic.collecting_factor, 1.0)
+
+
+def test_without_leakage_and_capacitance_nothing_of_them_is_left() -> None:
+    case = load_case("bicrystal", {"transport.leakage": "false", "transport.capacitance": "false"})
+    ceramic = build_problem(case, build_structure(case)).ceramic
+    assert (ceramic.boundary_electronic_conductivity == 0.0).all() and (ceramic.electrons_at_metal == 0.0).all()
+    assert ceramic.bulk_electronic_conductivity.max() == pytest.approx(1e-12 * ceramic.ionic_conductivity.max())
+
+
+def test_one_dimension_has_the_ceramic_as_measured() -> None:
+    case = load_case("flat_plating")
+    ceramic = build_problem(case, build_structure(case)).ceramic
+    measured = case.materials.electrolyte_properties.electronic_conductivity
+    if case.transport.leakage:
+        np.testing.assert_allclose(ceramic.bulk_electronic_conductivity, measured)
+    assert (ceramic.boundary_electronic_conductivity == 0.0).all()

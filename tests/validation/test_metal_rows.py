@@ -1,0 +1,166 @@
+"""Rows of the validation table about fronts and conservation: they hold, and they notice broken physics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from phasefield.backends import Backend, Tolerances, get_backend, numba_cpu, numba_kernels
+from phasefield.numerics import interface
+from phasefield.problem import Problem
+from phasefield.validation import common, conservation_rows, front_rows
+from phasefield.validation.common import Row
+
+ROWS = {
+    "V1": front_rows.v1,
+    "V3": front_rows.v3,
+    "V5": front_rows.v5,
+    "V6": front_rows.v6,
+    "V14c": front_rows.v14c,
+    "V16": conservation_rows.v16,
+    "V20": conservation_rows.v20,
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_quick_row(name: str) -> None:
+    row = ROWS[name](quick=True)
+    assert row.name == name
+    assert row.passed, str(row)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ROWS)
+def test_full_row(name: str) -> None:
+    row = ROWS[name]()
+    assert row.passed, str(row)
+
+
+def off(row: Row) -> list[str]:
+    """Return what the checks that do not hold are about."""
+    return [check.what for check in row.checks if not check.passed]
+
+
+def test_references_are_those_of_the_table() -> None:
+    # VALIDATION V1, V5, V6, with the digits given there
+    currents = [front_rows.butler_volmer(eta, 10.0) for eta in (-0.005, -0.02, -0.05, -0.1, -0.2)]
+    assert currents == pytest.approx([1.949160, 7.982385, 22.680546, 68.584078, 489.969556], rel=1e-6)
+    growths = [front_rows.flat_front_growth(w) for w in (5e-6, 10e-6, 20e-6, 50e-6)]
+    assert growths == pytest.approx([2.8913e-5, 4.8086e-5, 4.9885e-5, 4.3309e-5], rel=2e-5)
+    assert front_rows.flat_front_growth(3.498e-6) == pytest.approx(0.0, abs=1e-8)
+    drift = [front_rows.drift_speed(23e-6 / r) * front_rows.FRONT_SPEED for r in (1e-6, 10e-6)]
+    assert drift == pytest.approx([0.112e-9, 0.816e-9], rel=5e-3)
+
+
+def test_the_front_is_found_between_cells() -> None:
+    grid = common.box_grid((32e-7, 4e-7), (32, 4))
+    x, y = grid.meshgrid()
+    place = 1.234e-6 + 0.1 * y
+    found = front_rows.front_position(common.planar_profile(place - x, 1.5e-7), grid)
+    assert found == pytest.approx(place[0], abs=1e-15)
+
+
+@pytest.fixture
+def wrong_molar_volume(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the backend deposit 2 % too little metal for its charge."""
+    monkeypatch.setattr(numba_cpu, "FARADAY", 1.02 * numba_cpu.FARADAY)
+
+
+@pytest.fixture
+def wrong_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every interface conduct half as well as asked."""
+    exact = common.exchange_current_density
+    monkeypatch.setattr(common, "exchange_current_density", lambda z, t: exact(2.0 * z, t))
+
+
+@pytest.mark.usefixtures("wrong_molar_volume")
+def test_v1_notices_a_wrong_molar_volume() -> None:
+    assert len(off(front_rows.v1(quick=True))) == 5
+
+
+def test_v3_notices_curvature_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    def allen_cahn(backend: numba_cpu.NumbaBackend, xi: np.ndarray, travel: float) -> None:
+        # Its profile is the same, but its interface shrinks.
+        spacing, width = backend.dx, backend.width
+        for _ in range(steps := int(np.ceil(travel / backend.sub_step))):
+            around = sum(np.roll(xi, shift, axis) for shift in (1, -1) for axis in (0, 1))
+            laplacian = (around - 4.0 * xi) / spacing**2
+            xi += travel / steps * (width * laplacian - xi * (1.0 - xi) * (1.0 - 2.0 * xi) / width)
+
+    monkeypatch.setattr(numba_cpu.NumbaBackend, "restore_profile", allen_cahn)
+    assert "disc: volume" in off(front_rows.v3(quick=True))
+
+
+def plain_flux(backend: numba_cpu.NumbaBackend, xi: np.ndarray, travel: float) -> None:
+    """Restore the profile with the flux that is not well balanced: arithmetic means of xi (1 - xi) n."""
+    psi = np.empty((xi.shape[0] + 2, xi.shape[1] + 2))
+    steps = int(np.ceil(travel / backend.sub_step))
+    for _ in range(steps):
+        interface.profile_coordinate(xi, True, psi)
+        along = (psi[2:, 1:-1] - psi[:-2, 1:-1]) / (2.0 * backend.dx)
+        across = (psi[1:-1, 2:] - psi[1:-1, :-2]) / (2.0 * backend.dy)
+        size = np.sqrt(along**2 + across**2 + (1e-3 / backend.width) ** 2)
+        q = xi * (1.0 - xi)
+        qx, qy = q * along / size, q * across / size
+        fx = backend.width * np.diff(xi, axis=0) / backend.dx - 0.5 * (qx[1:] + qx[:-1])
+        fy = backend.width * (np.roll(xi, -1, 1) - xi) / backend.dy - 0.5 * (qy + np.roll(qy, -1, 1))
+        xi[:-1] += travel / steps * fx / backend.dx
+        xi[1:] -= travel / steps * fx / backend.dx
+        xi += travel / steps * (fy - np.roll(fy, 1, 1)) / backend.dy
+
+
+def test_v5_notices_a_plain_flux(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba_cpu.NumbaBackend, "restore_profile", plain_flux)
+    assert "growth at 20 um without current, over that with" in off(front_rows.v5(quick=True))
+
+
+@pytest.mark.usefixtures("wrong_interface")
+def test_v5_notices_a_wrong_interface_resistance() -> None:
+    assert "growth at lambda = 20 um [1/s]" in off(front_rows.v5(quick=True))
+
+
+@pytest.mark.usefixtures("wrong_interface")
+def test_v6_notices_a_wrong_interface_resistance() -> None:
+    assert off(front_rows.v6(quick=True)) == ["speed over V_m J / F at sigma Z / R = 1"]
+
+
+def test_v14c_notices_a_profile_flux_that_fills_what_nothing_drives(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_is_inert(xi: np.ndarray, u: np.ndarray, plating: np.ndarray, out: np.ndarray) -> None:
+        out.fill(False)
+
+    monkeypatch.setattr(numba_kernels, "inert_cells", none_is_inert)
+    assert not front_rows.v14c(quick=True).passed
+
+
+@pytest.mark.usefixtures("wrong_molar_volume")
+def test_v16_notices_lost_metal() -> None:
+    missed = off(conservation_rows.v16(quick=True))
+    assert any("metal against sources" in what for what in missed)
+    assert any("whole run" in what for what in missed)
+
+
+def test_v16_notices_a_loose_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loose(name: str, problem: Problem, tolerances: Tolerances) -> Backend:
+        return get_backend(name, problem, Tolerances(ionic=1e-4, electronic=1e-1, potential=1e-3))
+
+    monkeypatch.setattr(conservation_rows, "get_backend", loose)
+    assert any("charge, each step" in what for what in off(conservation_rows.v16(quick=True)))
+
+
+def spoiled(what: Callable[[int, Tolerances], Tolerances]) -> Callable[..., Backend]:
+    """Return a ``get_backend`` that is given other tolerances than asked."""
+
+    def make(name: str, problem: Problem, tolerances: Tolerances, threads: int = 0) -> Backend:
+        return get_backend(name, problem, what(threads, tolerances), threads)
+
+    return make
+
+
+def test_v20_notices_results_that_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def other(threads: int, usual: Tolerances) -> Tolerances:
+        return usual if threads == 1 else Tolerances(ionic=1e-9)
+
+    monkeypatch.setattr(conservation_rows, "get_backend", spoiled(other))
+    assert off(conservation_rows.v20(quick=True)) == ["fields and report the same bits with 1 and 2 threads"]
