@@ -43,12 +43,15 @@ class Protocol:
         """Return when the next saved field or the end is due, at the present current [s]."""
         events = [self.duration, time + self.time_to(self.capacity - throughput, current_density)]
         if math.isfinite(self.output_every):
-            events.append((math.floor(time / self.output_every * (1 + 1e-12) + 1e-9) + 1) * self.output_every)
+            events.append((_count(self.output_every, time) + 1) * self.output_every)
         if math.isfinite(self.output_every_capacity):
-            every = self.output_every_capacity
-            due = (math.floor(throughput / every + 1e-9) + 1) * every
+            due = (_count(self.output_every_capacity, throughput) + 1) * self.output_every_capacity
             events.append(time + self.time_to(due - throughput, current_density))
         return min(events)
+
+    def output_due(self, time: float, throughput: float, later: float, larger: float) -> bool:
+        """Return whether a saved field is due between two moments: after the first, not after the second."""
+        return _passed(self.output_every, time, later) or _passed(self.output_every_capacity, throughput, larger)
 
     def outcome(self, time: float, throughput: float, cell_voltage: float, short: bool) -> Outcome | None:
         """Return why the run ends now, or None."""
@@ -61,3 +64,12 @@ class Protocol:
         if abs(cell_voltage) > self.voltage_limit:
             return "voltage_limit"
         return None
+
+
+def _count(interval: float, value: float) -> int:
+    """Return how many intervals ``value`` completes, within round-off."""
+    return math.floor(value / interval + 1e-9)
+
+
+def _passed(interval: float, before: float, after: float) -> bool:
+    return math.isfinite(interval) and _count(interval, after) > _count(interval, before)

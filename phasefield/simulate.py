@@ -112,11 +112,12 @@ def simulate(problem: Problem, backend: Backend, protocol: Protocol, limits: Ste
     while True:
         proposed = min(proposed, limits.largest, _courant_step(problem, speed))
         step = _fit(proposed, protocol.next_event(state.time, ledger.throughput, current) - state.time)
-        due = step >= protocol.next_event(state.time, ledger.throughput, current) - state.time
-        solved, step, due = _solve(problem, backend, state, protocol, limits, step, due)
+        solved, step = _solve(problem, backend, state, protocol, limits, step)
+        before = state.time, ledger.throughput
         _advance(backend, state, step)
         ledger.add(solved, step)
         current, speed = solved.current_density, solved.front_speed
+        due = protocol.output_due(*before, state.time, ledger.throughput)
         report = _report(problem, state, solved, ledger, tip, step, protocol, due)
         if report.fields_due:
             backend.update_fields(state)
@@ -141,8 +142,8 @@ def _fit(step: float, remaining: float) -> float:
 
 
 def _solve(
-    problem: Problem, backend: Backend, state: State, protocol: Protocol, limits: StepLimits, step: float, due: bool
-) -> tuple[SolveReport, float, bool]:
+    problem: Problem, backend: Backend, state: State, protocol: Protocol, limits: StepLimits, step: float
+) -> tuple[SolveReport, float]:
     """Solve a step, shorter where it does not converge or the front turns out faster than the step was made for."""
     if protocol.current_density is not None:
         control = Control("current", protocol.current_density)
@@ -157,13 +158,13 @@ def _solve(
             log.warning("t = %.6g s, step %.3g s rejected: %s", state.time, step, error)
             if 0.5 * step < limits.smallest:
                 raise RunError(f"the time step fell below {limits.smallest:g} s at t = {state.time:.6g} s: {error}") from None
-            step, due = 0.5 * step, False
+            step = 0.5 * step
             continue
         allowed = OVERSHOOT * _courant_step(problem, solved.front_speed)
         if step <= max(allowed, limits.smallest):
-            return solved, step, due
+            return solved, step
         log.info("t = %.6g s, step %.3g s shortened: the front moves %.3g m/s", state.time, step, solved.front_speed)
-        step, due = max(0.5 * allowed, limits.smallest), False
+        step = max(0.5 * allowed, limits.smallest)
 
 
 def _advance(backend: Backend, state: State, step: float) -> None:

@@ -22,6 +22,7 @@ SWEEPS = 3  # of relaxation before and after the coarse grid
 CG_LIMIT = 400
 NEWTON_LIMIT = 40
 LINEAR_SHARE = 0.3  # of the tolerance that the linear solver may use up
+LEAST_LEAKAGE = 1e-6  # of the total current: less is not told from round-off in the metal's tail
 FORCING = 3e-3  # a linear solve gains this much, until the tolerance is near
 AVAILABLE_BELOW = 1e-8  # stripping of the reservoir fades out in its last 10 nm [m]
 
@@ -226,7 +227,8 @@ class NumbaBackend:
         """Return what residuals are compared with: the total and the leakage current [A/m]."""
         turnover = float(np.abs(self.maps["source"]).sum()) * self.volume
         total = max(abs(target), abs(float(self.high.sum())), turnover, self.leakage_scale)
-        return total, max(abs(float(self.high[1].sum())), self.leakage_scale)
+        leakage = max(abs(float(self.high[1].sum())), self.leakage_scale, LEAST_LEAKAGE * total)
+        return total, leakage
 
     def _newton(self, state, voltage: float, target: float, free: bool, time_step: float) -> tuple[float, int, int]:
         """Iterate until the three criteria hold; returns the cell voltage and the iterations of both kinds."""
@@ -240,7 +242,7 @@ class NumbaBackend:
             scale_i, scale_e = self._scales(target)
             first, second = krylov.residual_norms(self.r, self.weight)
             size = max(first / scale_i / tol.ionic, second / scale_e / tol.electronic, abs(node) / scale_i / tol.ionic)
-            if not np.isfinite(size):
+            if not np.isfinite([first, second, node]).all():
                 self._complain(state, "is not finite")
             if size <= 1.0 and change <= tol.potential:
                 return voltage, iteration, total_cg

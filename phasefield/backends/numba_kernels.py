@@ -30,7 +30,7 @@ for _formula in (
 TAIL = 1e-4  # no reaction where xi (1 - xi) is smaller
 
 
-@njit
+@njit(cache=True)
 def interface_maps(xi, curvature, pressure, collecting, width, energy, molar_volume, hysteresis, area, plating, stripping):
     """Write a (l_a / w) [1/m] and the potentials below which metal plates and above which it strips [V]."""
     for i in range(xi.shape[0]):
@@ -43,7 +43,7 @@ def interface_maps(xi, curvature, pressure, collecting, width, energy, molar_vol
             stripping[i, j] = relaxed if hysteresis else plating[i, j]
 
 
-@njit
+@njit(cache=True)
 def ionic_faces(xi, conductivity, sheet_x, sheet_y, dx, dy, periodic, gx, gy):
     """Write ionic conductances: half cells and the grain boundary's sheet in series (MODEL 7)."""
     nx, ny = xi.shape
@@ -63,7 +63,7 @@ def ionic_faces(xi, conductivity, sheet_x, sheet_y, dx, dy, periodic, gx, gy):
             gy[0, i + 1, 0] = gy[0, i + 1, ny]
 
 
-@njit
+@njit(cache=True)
 def _mean_exponential_ratio(first, second, thermal):
     """Return sinhc(d_e / 2) / sinhc(d_i / 2) for potential differences [V] over a face, in units of RT/F."""
     a, b = 0.5 * first / thermal, 0.5 * second / thermal
@@ -72,7 +72,7 @@ def _mean_exponential_ratio(first, second, thermal):
     return a / b
 
 
-@njit
+@njit(cache=True)
 def _n_type_face(ionic_a, ionic_b, electronic_a, electronic_b, thermal):
     """Return what multiplies sigma_e,M on a face so that the flux is Scharfetter-Gummel's (MODEL M6)."""
     middle = 0.5 * (electronic_a + electronic_b - ionic_a - ionic_b)
@@ -81,7 +81,7 @@ def _n_type_face(ionic_a, ionic_b, electronic_a, electronic_b, thermal):
     return transport.n_type_factor(middle, thermal) * _mean_exponential_ratio(spread, ionic_spread, thermal)
 
 
-@njit
+@njit(cache=True)
 def _electronic_face(xi_a, xi_b, bulk_a, bulk_b, boundary_a, boundary_b, metal, factor, floor):
     """Return sigma_e on a face: metal and bulk in series, the grain boundary band in parallel (arithmetic)."""
     a = transport.metal_electronic_conductivity(xi_a, metal) + (1.0 - xi_a) * bulk_a * factor
@@ -91,7 +91,7 @@ def _electronic_face(xi_a, xi_b, bulk_a, bulk_b, boundary_a, boundary_b, metal, 
     return max(series + band, floor)
 
 
-@njit
+@njit(cache=True)
 def electronic_faces(xi, bulk, boundary, metal, floor, u, n_type, thermal, dx, dy, periodic, gx, gy):
     """Write electronic conductances of the inner faces, at the potentials ``u`` if n-type."""
     nx, ny = xi.shape
@@ -116,7 +116,7 @@ def electronic_faces(xi, bulk, boundary, metal, floor, u, n_type, thermal, dx, d
             gy[1, i + 1, 0] = gy[1, i + 1, ny]
 
 
-@njit
+@njit(cache=True)
 def _electrode_overpotential(drop, conductance, area, i0, alpha, thermal, linear):
     """Solve -area i_dep(eta) = conductance (drop - eta) for eta [V]: charge transfer in series with half a cell.
 
@@ -142,7 +142,7 @@ def _electrode_overpotential(drop, conductance, area, i0, alpha, thermal, linear
     return eta
 
 
-@njit
+@njit(cache=True)
 def planar_electrode(
     xi, ionic, bulk, boundary, metal, floor, u, row, face, value, i0, alpha, linear, contact, n_type, thermal, dx, dy, gx, currents
 ):  # fmt: skip
@@ -171,7 +171,7 @@ def planar_electrode(
             currents[1, j] = gx[1, face, j + 1] * (value - electron)
 
 
-@njit
+@njit(cache=True)
 def reaction_and_storage(
     xi, u, area, plating, stripping, reservoir_area, available, n_metal,
     i0, alpha, thermal, linear, rate, volume, source, reservoir, stored, coupling,
@@ -207,7 +207,7 @@ def reaction_and_storage(
             coupling[i + 1, j + 1] = steepness * volume
 
 
-@njit
+@njit(cache=True)
 def residual(u, gx, gy, source, stored, stored_old, rate, volume, low, high, r):
     """Write minus the residuals of (M1) and (M2), what the linear solver takes as right-hand side [A/m].
 
@@ -225,7 +225,7 @@ def residual(u, gx, gy, source, stored, stored_old, rate, volume, low, high, r):
                 r[k, i, j] = -(out + exchange) if k == 0 else -(out - exchange)
 
 
-@njit
+@njit(cache=True)
 def plane_current_error(u, gx, low, total):
     """Return the largest |sum over a plane x = const of both currents - total| [A/m]; positive into the box at high x."""
     nx, ny = u.shape[1] - 2, u.shape[2] - 2
@@ -242,7 +242,7 @@ def plane_current_error(u, gx, low, total):
     return worst
 
 
-@njit
+@njit(cache=True)
 def fastest_front(xi, source, reservoir, theta, width, molar_volume):
     """Return the largest |v| = (V_m / F) |s - s_res| / (theta xi (1 - xi) / l) [m/s] of an interface."""
     fastest = 0.0
@@ -255,7 +255,7 @@ def fastest_front(xi, source, reservoir, theta, width, molar_volume):
     return fastest
 
 
-@njit
+@njit(cache=True)
 def potential_change(u, u_old, xi):
     """Return the largest |U - U_old| in cells that are not metal [V], and where."""
     worst = 0.0
@@ -271,7 +271,7 @@ def potential_change(u, u_old, xi):
     return worst, place
 
 
-@njit
+@njit(cache=True)
 def inert_cells(xi, u, plating, out):
     """Mark cells in which nothing drives plating (eta >= 0), for the profile flux (MODEL M12, g_f)."""
     for i in range(xi.shape[0]):
@@ -279,7 +279,7 @@ def inert_cells(xi, u, plating, out):
             out[i, j] = u[1, i + 1, j + 1] - u[0, i + 1, j + 1] >= plating[i, j]
 
 
-@njit
+@njit(cache=True)
 def deposit(xi, source, reservoir, theta, factor):
     """Add the metal of one step in place: d(xi) = factor (s - s_res) / theta, factor = (V_m / F) dt."""
     for i in range(xi.shape[0]):

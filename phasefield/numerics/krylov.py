@@ -14,7 +14,7 @@ from numba import njit, prange
 from phasefield.numerics.multigrid import cell_view, fill_ghosts, v_cycle, x_view, y_view
 
 
-@njit
+@njit(cache=True)
 def _apply_row(u, gx, gy, coupling, out, i):
     """Write row i of A u and return its share of u . A u."""
     total = 0.0
@@ -32,13 +32,13 @@ def _apply_row(u, gx, gy, coupling, out, i):
     return total
 
 
-@njit(parallel=True)
+@njit(parallel=True, cache=True)
 def _apply_parallel(u, gx, gy, coupling, out, rows):
     for i in prange(1, u.shape[1] - 1):
         rows[i] = _apply_row(u, gx, gy, coupling, out, i)
 
 
-@njit
+@njit(cache=True)
 def _sum(rows):
     """Add in order: the same for any number of threads."""
     total = 0.0
@@ -47,7 +47,7 @@ def _sum(rows):
     return total
 
 
-@njit
+@njit(cache=True)
 def apply_operator(u, gx, gy, coupling, free_node, out, parallel=False):
     """Write A u into ``out`` (ghosts of u filled); returns the node's row and u . A u over the cells."""
     nx, ny = u.shape[1] - 2, u.shape[2] - 2
@@ -65,7 +65,7 @@ def apply_operator(u, gx, gy, coupling, free_node, out, parallel=False):
     return node, _sum(rows)
 
 
-@njit
+@njit(cache=True)
 def dot(a, b):
     """Return a . b over the cells."""
     total = 0.0
@@ -78,7 +78,7 @@ def dot(a, b):
     return total
 
 
-@njit
+@njit(cache=True)
 def residual_norms(r, weight):
     """Return the sums of absolute values of both components, the second weighted cell by cell."""
     first = 0.0
@@ -94,7 +94,7 @@ def residual_norms(r, weight):
     return first, second
 
 
-@njit
+@njit(cache=True)
 def _restrict_regions(r, regions, out):
     out[:] = 0.0
     for k in range(2):
@@ -103,7 +103,7 @@ def _restrict_regions(r, regions, out):
                 out[regions[k, i, j]] += r[k, i, j]
 
 
-@njit
+@njit(cache=True)
 def _add_regions(z, regions, values):
     for k in range(2):
         for i in range(1, z.shape[1] - 1):
@@ -111,7 +111,7 @@ def _add_regions(z, regions, values):
                 z[k, i, j] += values[regions[k, i, j]]
 
 
-@njit
+@njit(cache=True)
 def region_matrix(regions, count, gx, gy, coupling):
     """Assemble E = Z^T A Z for regions numbered 0 … count-1 over both unknowns (the node takes no part)."""
     e = np.zeros((count, count))
@@ -137,7 +137,7 @@ def region_matrix(regions, count, gx, gy, coupling):
     return e
 
 
-@njit
+@njit(cache=True)
 def _join(e, a, b, g):
     if a != b:
         e[a, a] += g
@@ -146,7 +146,7 @@ def _join(e, a, b, g):
         e[b, a] -= g
 
 
-@njit
+@njit(cache=True)
 def _precondition(r, r_node, z, work, hierarchy, free_node, sweeps, regions, e_inverse, part, parallel):
     """Write the preconditioned residual into z (ghosts filled) and return the node's part."""
     levels, gx, gy, coupling, inverse, u, f, node, direct = hierarchy
@@ -168,7 +168,7 @@ def _precondition(r, r_node, z, work, hierarchy, free_node, sweeps, regions, e_i
     return value
 
 
-@njit
+@njit(cache=True)
 def _axpy(y, factor, x):
     for k in range(2):
         for i in range(1, y.shape[1] - 1):
@@ -176,7 +176,7 @@ def _axpy(y, factor, x):
                 y[k, i, j] += factor * x[k, i, j]
 
 
-@njit
+@njit(cache=True)
 def _step_row(x, r, p, q, alpha, weight, i):
     """Step row i of solution and residual; returns its sums of absolute residuals."""
     first = 0.0
@@ -191,13 +191,13 @@ def _step_row(x, r, p, q, alpha, weight, i):
     return first, second
 
 
-@njit(parallel=True)
+@njit(parallel=True, cache=True)
 def _step_parallel(x, r, p, q, alpha, weight, rows):
     for i in prange(1, x.shape[1] - 1):
         rows[0, i], rows[1, i] = _step_row(x, r, p, q, alpha, weight, i)
 
 
-@njit
+@njit(cache=True)
 def _step(x, r, p, q, alpha, weight, parallel):
     """Step solution and residual along p; returns the residual's norms as ``residual_norms``."""
     rows = np.zeros((2, x.shape[1]))
@@ -209,7 +209,7 @@ def _step(x, r, p, q, alpha, weight, parallel):
     return _sum(rows[0]), _sum(rows[1])
 
 
-@njit
+@njit(cache=True)
 def _turn(p, factor, z):
     """Write the next direction z + factor p."""
     for k in range(2):
@@ -218,7 +218,7 @@ def _turn(p, factor, z):
                 p[k, i, j] = z[k, i, j] + factor * p[k, i, j]
 
 
-@njit
+@njit(cache=True)
 def solve(x, r, hierarchy, free_node, sweeps, regions, e_inverse, weight, tolerances, limit, parallel=False):
     """Solve A x = r from x = 0 by preconditioned conjugate gradients.
 

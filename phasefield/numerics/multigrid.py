@@ -31,7 +31,7 @@ DIRECT_CELLS = 32  # levels this small are solved directly
 PARALLEL_CELLS = 8192  # threads cost more than they save on smaller levels
 
 
-@njit
+@njit(cache=True)
 def cell_view(flat, levels, level, count):
     """Return the ``count``-component cell array of a level, shape ``(count, nx+2, ny+2)``."""
     n = (levels[level, NX] + 2) * (levels[level, NY] + 2)
@@ -39,7 +39,7 @@ def cell_view(flat, levels, level, count):
     return flat[start : start + count * n].reshape((count, levels[level, NX] + 2, levels[level, NY] + 2))
 
 
-@njit
+@njit(cache=True)
 def x_view(flat, levels, level):
     """Return the conductances of the x faces of a level, shape ``(2, nx+1, ny+2)``."""
     n = (levels[level, NX] + 1) * (levels[level, NY] + 2)
@@ -47,7 +47,7 @@ def x_view(flat, levels, level):
     return flat[start : start + 2 * n].reshape((2, levels[level, NX] + 1, levels[level, NY] + 2))
 
 
-@njit
+@njit(cache=True)
 def y_view(flat, levels, level):
     """Return the conductances of the y faces of a level, shape ``(2, nx+2, ny+1)``."""
     n = (levels[level, NX] + 2) * (levels[level, NY] + 1)
@@ -125,7 +125,7 @@ def plan_levels(shape: tuple[int, int], spacing: tuple[float, float]) -> np.ndar
                 h[a] *= 2
 
 
-@njit
+@njit(cache=True)
 def _coarse_conductance(face, inner_low, inner_high):
     """Return what a fine face counts for between two aggregates; ``inner``: of the faces inside them, 0 if none.
 
@@ -144,7 +144,7 @@ def _coarse_conductance(face, inner_low, inner_high):
     return face / (1.0 + min(inside, 1.0))
 
 
-@njit
+@njit(cache=True)
 def _coarsen_x(fine, coarse, fx, fy):
     """Make the conductances of a coarse level's x faces: rows of an aggregate add."""
     n, m = fine.shape[1] - 1, fine.shape[2] - 2
@@ -160,7 +160,7 @@ def _coarsen_x(fine, coarse, fx, fy):
                 coarse[k, i_c, (j - 1) // fy + 1] += _coarse_conductance(fine[k, i, j], inner_low, inner_high)
 
 
-@njit
+@njit(cache=True)
 def _coarsen_y(fine, coarse, fx, fy):
     """As ``_coarsen_x``, along y; the periodic face joins the last aggregate to the first."""
     n, m = fine.shape[1] - 2, fine.shape[2] - 1
@@ -181,7 +181,7 @@ def _coarsen_y(fine, coarse, fx, fy):
     coarse[:, :, last] = coarse[:, :, 0]
 
 
-@njit
+@njit(cache=True)
 def _sum_cells(fine, coarse, fx, fy):
     coarse[:] = 0.0
     for i in range(1, fine.shape[0] - 1):
@@ -189,7 +189,7 @@ def _sum_cells(fine, coarse, fx, fy):
             coarse[(i - 1) // fx + 1, (j - 1) // fy + 1] += fine[i, j]
 
 
-@njit
+@njit(cache=True)
 def _invert_blocks(gx, gy, coupling, inverse):
     """Invert each cell's 2 x 2 block [d0 + c, -c; -c, d1 + c]."""
     for i in range(1, coupling.shape[0] - 1):
@@ -203,7 +203,7 @@ def _invert_blocks(gx, gy, coupling, inverse):
             inverse[2, i, j] = c / determinant
 
 
-@njit
+@njit(cache=True)
 def _invert_coarsest(gx, gy, coupling, free_node, direct):
     """Assemble the coarsest system densely and invert it; a node that is held gets a unit row."""
     nx, ny = coupling.shape[0] - 2, coupling.shape[1] - 2
@@ -237,7 +237,7 @@ def _invert_coarsest(gx, gy, coupling, free_node, direct):
     direct[:] = np.linalg.inv(a)
 
 
-@njit
+@njit(cache=True)
 def set_up(levels, gx, gy, coupling, inverse, u, f, node, direct, free_node):
     """Make the coarse levels from level 0 (gx, gy, coupling filled, periodic faces twice)."""
     last = levels.shape[0] - 1
@@ -258,7 +258,7 @@ def set_up(levels, gx, gy, coupling, inverse, u, f, node, direct, free_node):
             _invert_coarsest(lx, ly, lc, free_node, direct)
 
 
-@njit
+@njit(cache=True)
 def fill_ghosts(u, node_value):
     """Set the ghost columns (periodic copies) and the ghost rows (ground and node)."""
     nx, ny = u.shape[1] - 2, u.shape[2] - 2
@@ -271,9 +271,9 @@ def fill_ghosts(u, node_value):
             u[k, nx + 1, j] = node_value
 
 
-@njit
+@njit(cache=True)
 def _relax_row(u, f, gx, gy, inverse, i, colour):
-    """Solve the 2 x 2 block of every cell of one colour in row i: (i + j) even is colour 0."""
+    """Solve the 2 x 2 block of every cell of one colour in row i: (i + j) odd is colour 0."""
     ny = u.shape[2] - 2
     for j in range(2 - (i + colour + 1) % 2, ny + 1, 2):
         a = f[0, i, j] + gx[0, i - 1, j] * u[0, i - 1, j] + gx[0, i, j] * u[0, i + 1, j]
@@ -287,7 +287,7 @@ def _relax_row(u, f, gx, gy, inverse, i, colour):
         u[k, i, ny + 1] = u[k, i, 1]
 
 
-@njit
+@njit(cache=True)
 def _relax_node(u, gx, rhs, total):
     """Balance the node and put its value into the ghost row; returns it."""
     nx, ny = u.shape[1] - 2, u.shape[2] - 2
@@ -302,19 +302,19 @@ def _relax_node(u, gx, rhs, total):
     return value
 
 
-@njit
+@njit(cache=True)
 def _relax_serial(u, f, gx, gy, inverse, colour):
     for i in range(1, u.shape[1] - 1):
         _relax_row(u, f, gx, gy, inverse, i, colour)
 
 
-@njit(parallel=True)
+@njit(parallel=True, cache=True)
 def _relax_parallel(u, f, gx, gy, inverse, colour):
     for i in prange(1, u.shape[1] - 1):
         _relax_row(u, f, gx, gy, inverse, i, colour)
 
 
-@njit
+@njit(cache=True)
 def _relax(u, f, gx, gy, inverse, first_colour, parallel):
     """Relax both colours, ``first_colour`` first."""
     for step in range(2):
@@ -324,7 +324,7 @@ def _relax(u, f, gx, gy, inverse, first_colour, parallel):
             _relax_serial(u, f, gx, gy, inverse, (first_colour + step) % 2)
 
 
-@njit
+@njit(cache=True)
 def _restrict_row(u, f, gx, gy, coupling, fx, fy, coarse, i_c):
     """Sum the residual f - A u over the aggregates of one coarse row."""
     coarse[:, i_c] = 0.0
@@ -341,13 +341,13 @@ def _restrict_row(u, f, gx, gy, coupling, fx, fy, coarse, i_c):
             coarse[1, i_c, j_c] += f[1, i, j] - out + exchange
 
 
-@njit(parallel=True)
+@njit(parallel=True, cache=True)
 def _restrict_parallel(u, f, gx, gy, coupling, fx, fy, coarse):
     for i_c in prange(1, coarse.shape[1] - 1):
         _restrict_row(u, f, gx, gy, coupling, fx, fy, coarse, i_c)
 
 
-@njit
+@njit(cache=True)
 def _restrict_residual(u, f, gx, gy, coupling, fx, fy, coarse, parallel):
     if parallel:
         _restrict_parallel(u, f, gx, gy, coupling, fx, fy, coarse)
@@ -356,7 +356,7 @@ def _restrict_residual(u, f, gx, gy, coupling, fx, fy, coarse, parallel):
             _restrict_row(u, f, gx, gy, coupling, fx, fy, coarse, i_c)
 
 
-@njit
+@njit(cache=True)
 def _add_coarse(u, fx, fy, coarse):
     for k in range(2):
         for i in range(1, u.shape[1] - 1):
@@ -364,7 +364,7 @@ def _add_coarse(u, fx, fy, coarse):
                 u[k, i, j] += coarse[k, (i - 1) // fx + 1, (j - 1) // fy + 1]
 
 
-@njit
+@njit(cache=True)
 def _solve_coarsest(u, f, node, direct, free_node):
     nx, ny = u.shape[1] - 2, u.shape[2] - 2
     n = nx * ny
@@ -382,7 +382,7 @@ def _solve_coarsest(u, f, node, direct, free_node):
     node[0] = x[2 * n]
 
 
-@njit
+@njit(cache=True)
 def v_cycle(levels, gx, gy, coupling, inverse, u, f, node, direct, free_node, sweeps, parallel):
     """Approximate A^-1 f by one symmetric V-cycle from zero; level 0 of f, node[0, 1] in, u, node[0, 0] out."""
     last = levels.shape[0] - 1

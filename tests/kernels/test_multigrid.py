@@ -9,7 +9,7 @@ import pytest
 
 from phasefield.numerics import krylov, multigrid
 
-SHAPES = [(4, 8), (12, 12), (13, 7), (7, 11), (31, 1), (40, 1), (1, 37), (9, 2)]
+SHAPES = [(4, 8), (8, 10), (13, 7), (7, 11), (31, 1), (40, 1), (1, 37), (9, 2)]
 
 
 @pytest.mark.parametrize("free_node", [True, False], ids=["free", "held"])
@@ -36,7 +36,7 @@ def test_v_cycle_is_symmetric_and_positive(random_system, shape, periodic, free_
 @pytest.mark.parametrize("spacing", [(1.0, 4.0), (3.0, 1.0)])
 def test_v_cycle_contracts_every_error_on_stretched_cells(random_system, spacing) -> None:
     """The error of A^-1 after one cycle is 1 - M^-1 A: eigenvalues of M^-1 A near 1."""
-    system = random_system((14, 15), decades=0.3, spacing=spacing, seed=3)
+    system = random_system((10, 11), decades=0.3, spacing=spacing, seed=3)
     root = np.linalg.cholesky(system.dense(system.apply))
     spectrum = np.linalg.eigvalsh(root.T @ system.dense(system.precondition) @ root)
     assert np.abs(spectrum - 1.0).max() < 0.6

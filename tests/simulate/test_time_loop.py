@@ -75,7 +75,6 @@ def test_every_output_capacity_is_hit_once(problem, scripted) -> None:
     assert [r.throughput for r in reports if r.fields_due] == pytest.approx([0, 33, 66, 99, 132, 165, 198, 200])
 
 
-@pytest.mark.xfail(reason="a step that falls just short of the due capacity still writes its fields, again and again")
 def test_output_capacities_are_hit_once_when_the_current_fades(problem, scripted) -> None:
     backend = scripted(current=lambda state, step: 20.0 / (1.0 + state.time / 20.0))
     protocol = Protocol(voltage=0.05, duration=40.0, output_every_capacity=100.0)
