@@ -45,7 +45,7 @@ class Metal:
     interface_energy: float  # gamma [J/m^2]
     interface_width: float  # l of xi = (1 - tanh(x / 2 l)) / 2 [m]
     electronic_conductivity: float  # of the metal, capped [S/m]
-    mobility_ratio: float = 2.0  # profile velocity M over the largest front speed
+    mobility_ratio: float = 3.0  # profile velocity M over the largest front speed
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,8 @@ class NumbaBackend:
         kernels.reaction_and_storage(
             xi, self.u, m["area"], m["plating"], m["stripping"], self.reservoir_area, available, c.electrons_at_metal,
             p.reaction.exchange_current_density, p.reaction.transfer_coefficient, self.thermal, p.reaction.kinetics == "linear",
-            rate, self.volume, m["source"], m["reservoir"], m["stored"], self.coupling,
+            rate, self.volume, c.accessible_fraction, p.metal.molar_volume / FARADAY * time_step,
+            m["source"], m["reservoir"], m["stored"], self.coupling,
         )  # fmt: skip
         kernels.residual(
             self.u, self.gx, self.gy, m["source"], m["stored"], state["stored_electrons"], rate, self.volume,

@@ -17,4 +17,4 @@ class MetalSection(Section):
         validate_default=False,
         examples=["0.6 um"],
     )
-    mobility_ratio: Positive = Field(2.0, description="profile velocity over the largest front speed, 1 to 3", le=10.0)
+    mobility_ratio: Positive = Field(3.0, description="profile velocity over the largest front speed, 1 to 3", le=10.0)

@@ -11,6 +11,7 @@ from phasefield.physics.constants import FARADAY, GAS_CONSTANT
 
 IONIC_FLOOR = 1e-6  # of the ceramic's ionic conductivity, left inside metal: keeps the system definite
 ELECTRONIC_FLOOR = 1e-12  # of the ionic conductivity, the least electronic conductivity of ceramic
+CONDUCTING_FRACTION = 1e-3  # xi above which metal conducts electrons
 N_TYPE_CEILING = 1e3  # of sigma_e in contact with metal: where n-type conduction is cut off
 
 Number = TypeVar("Number", float, np.ndarray)
@@ -22,8 +23,14 @@ def ionic_conductivity(metal_fraction: Number, ceramic: Number) -> Number:
 
 
 def metal_electronic_conductivity(metal_fraction: Number, metal: float) -> Number:
-    """Return the metal's share of sigma_e of a cell [S/m] (M7): xi^3, so that the diffuse tail does not conduct."""
-    return metal_fraction * metal_fraction * metal_fraction * metal
+    """Return the metal's share of sigma_e of a cell [S/m] (M7): linear in xi above a cut-off.
+
+    The cut-off, not the metal's capped conductivity, says how far into the diffuse tail electrons reach: results do not
+    depend on the cap (3e-4 for a factor 100; with xi^3 a factor 10 moved a dendrite's depth by 3.6 %). A cut-off
+    at 3e-3 already damps short waves (V5 at 5 um: -7.5 %).
+    """
+    above = metal_fraction - CONDUCTING_FRACTION
+    return 0.5 * (above + abs(above)) / (1.0 - CONDUCTING_FRACTION) * metal
 
 
 def ion_diffusivity(conductivity: float, concentration: float, temperature: float) -> float:
