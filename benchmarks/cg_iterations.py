@@ -43,7 +43,10 @@ def main(folder: Path) -> None:
         case = load_case("llzo_grain_boundary", {"grid.spacing": f"{0.4 / fine} um"})
         setup = build_setup(case)
         current = setup.protocol.current_density
-        for name, metal in (("start", setup.problem.initial_metal_fraction), ("web", np.kron(frame, np.ones((fine, fine))))):
+        for name, metal in (
+            ("start", setup.problem.initial_metal_fraction),
+            ("web", np.kron(frame, np.ones((fine, fine)))),
+        ):
             backend = get_backend("numba", setup.problem, Tolerances())
             state = backend.initial_state()
             state["metal_fraction"] = metal
@@ -52,7 +55,9 @@ def main(folder: Path) -> None:
             total = current * setup.problem.grid.cross_section
             shape = " x ".join(str(n) for n in metal.shape)
             pieces = backend.regions.count
-            print(f"{shape:11s} {name:10s} {pieces:6d}  {count(backend, total, True):14d}  {count(backend, total, False):8d}")
+            print(
+                f"{shape:11s} {name:10s} {pieces:6d}  {count(backend, total, True):14d}  {count(backend, total, False):8d}"
+            )
 
 
 if __name__ == "__main__":

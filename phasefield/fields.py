@@ -66,7 +66,7 @@ class State:
     step: int = 0
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     cell_voltage: float = 0.0
-    reservoir_thickness: np.ndarray | None = None
+    reservoir_thickness: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.arrays[name]

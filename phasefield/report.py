@@ -41,7 +41,9 @@ def _current(setup: Setup) -> float:
         return abs(setup.protocol.current_density)
     problem = setup.problem
     resistance = 2.0 * setup.case.materials.interface_properties.interface_resistance
-    resistance += (problem.grid.lengths[0] - problem.electrode_plane) / setup.case.materials.electrolyte_properties.ionic_conductivity
+    resistance += (
+        problem.grid.lengths[0] - problem.electrode_plane
+    ) / setup.case.materials.electrolyte_properties.ionic_conductivity
     return abs(setup.protocol.voltage or 0.0) / resistance
 
 
@@ -60,7 +62,10 @@ def _cost(setup: Setup) -> list[tuple[str, str]]:
         ("grid", f"{shape} = {grid.size} cells, {lengths} um, {grid.lateral} sides"),
         ("cell time, at most", f"{duration:.4g} s ({duration * current / 36000.0:.3g} mAh/cm2)"),
         ("memory", f"{(BYTES_AT_REST + BYTES_PER_CELL * grid.size) * 1e-6:.0f} MB"),
-        ("disk, at most", f"{frames * arrays * SAVED_BYTES_PER_CELL * grid.size * 1e-6:.0f} MB ({frames:.0f} saved times)"),
+        (
+            "disk, at most",
+            f"{frames * arrays * SAVED_BYTES_PER_CELL * grid.size * 1e-6:.0f} MB ({frames:.0f} saved times)",
+        ),
         ("time steps, about", f"{steps:.0f}"),
     ]
 
@@ -99,7 +104,9 @@ def _scales(setup: Setup) -> list[tuple[str, str]]:
         critical = 2.0 * math.pi * math.sqrt(capillary * sigma / current)
         rows.append(("capillary length, shortest unstable wave", f"{1e6 * critical:.3g} um"))
     if case.transport.capacitance and electrolyte.electron_concentration_at_metal > 0.0:
-        time = hebb_wagner_time(length, electrolyte.electronic_conductivity, electrolyte.electron_concentration_at_metal, temperature)
+        time = hebb_wagner_time(
+            length, electrolyte.electronic_conductivity, electrolyte.electron_concentration_at_metal, temperature
+        )
         rows.append(("Hebb-Wagner time L2/D, slowest mode", f"{time:.3g} s, {time / math.pi**2:.3g} s"))
     if case.grain_boundaries is not None and not case.reaction.plain and len(setup.structure.boundary_pairs):
         rows += _entry_currents(setup)
@@ -128,7 +135,9 @@ def _smeared(setup: Setup, pressure: float) -> float:
 
 def _resolution(setup: Setup) -> list[tuple[str, str]]:
     cell, width = max(setup.problem.grid.spacing), setup.problem.metal.interface_width
-    rows = [("cells per interface: width l, from 5 % to 95 %", f"{width / cell:.3g}, {FRONT_WIDTHS * width / cell:.3g}")]
+    rows = [
+        ("cells per interface: width l, from 5 % to 95 %", f"{width / cell:.3g}, {FRONT_WIDTHS * width / cell:.3g}")
+    ]
     bands = setup.case.grain_boundaries
     if bands is not None:
         rows.append(("cells per grain-boundary band", f"{bands.band_width / cell:.3g}"))
@@ -149,7 +158,9 @@ def _warnings(setup: Setup) -> list[str]:
                 "an interface_width (and spacing) smaller by that factor would bring it below 10 %"
             )
         if bands.band_width < 4.0 * width or bands.band_width < 6.0 * cell * (1.0 - 1e-9):
-            found.append("the grain-boundary band is too narrow for the metal's front (allow_coarse): speeds and depths are off")
+            found.append(
+                "the grain-boundary band is too narrow for the metal's front (allow_coarse): speeds and depths are off"
+            )
     if case.electrodes.counter_electrons == "blocking" and case.transport.leakage:
         found.append("with a blocking counter electrode the largest drive to form metal is next to it, not at the tip")
     if case.reaction.plain and problem.metal.interface_energy > 0.0:
@@ -158,5 +169,7 @@ def _warnings(setup: Setup) -> list[str]:
         sigma = case.materials.electrolyte_properties.ionic_conductivity
         critical = 2.0 * math.pi * math.sqrt(capillary * sigma / current) if current > 0.0 else math.inf
         if critical < 20.0 * width:
-            found.append(f"the shortest unstable wave ({1e6 * critical:.3g} um) is not resolved by an interface of {1e6 * width:.3g} um")
+            found.append(
+                f"the shortest unstable wave ({1e6 * critical:.3g} um) is not resolved by an interface of {1e6 * width:.3g} um"
+            )
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time as clock
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -94,11 +95,17 @@ def run(
     """
     started = clock.perf_counter() if started is None else started
     setup = build_setup(case)
+    threads = _threads_used(threads or case.solver.threads)
     constant = microstructure_arrays(setup.structure, setup.problem.ceramic.accommodation_pressure)
     folder = None if out is None else open_results(case.name, None if out == "auto" else Path(out), force)
     recorder = None if folder is not None else MemoryRecorder(constant, case.output.fields)
     facts = run_facts(
-        case.name, case.question, case_to_toml(case), case.microstructure.seed, threads or case.solver.threads, _extra(setup)
+        case.name,
+        case.question,
+        case_to_toml(case),
+        case.microstructure.seed,
+        threads,
+        _extra(setup),
     )
     summary = SummaryWriter(folder, facts, started, lambda state: _measure(setup, state))
     watching: list[Observer] = [summary, *observers]
@@ -129,7 +136,7 @@ def run(
     return Run(results, None)
 
 
-def _march(setup: Setup, threads: int | None, observers: Sequence[Observer], folder: Path | None) -> None:
+def _march(setup: Setup, threads: int, observers: Sequence[Observer], folder: Path | None) -> None:
     """Step to the end; whatever ends the run, every observer is closed with the reason."""
     outcome = "failed"
     try:
@@ -146,6 +153,12 @@ def _march(setup: Setup, threads: int | None, observers: Sequence[Observer], fol
     finally:
         for observe in reversed(observers):  # the log last
             observe.close(outcome)
+
+
+def _threads_used(asked: int) -> int:
+    """Return how many threads compute: as asked for (0: as many as possible), but not more than there are cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(asked, cores) or cores
 
 
 def _backend(setup: Setup, threads: int | None) -> Backend:
@@ -175,7 +188,7 @@ def _preview(folder: Path) -> None:
         from postprocess.figures import preview
 
         preview(load(folder), folder / "preview.png")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a picture fails on
         log.warning("no preview.png: %s: %s", type(error).__name__, error)
 
 
@@ -200,7 +213,9 @@ def _measure(setup: Setup, state: State) -> dict[str, Any]:
     filled = measures.filled_boundary_share(xi, s.grain_boundary_fraction, p.grid, p.electrode_plane, depth)
     return {
         "short": measures.is_short(xi, p.grid.lateral),
-        "metal_share_in_boundaries_and_pores": measures.share_inside(weak, connected | isolated, theta, p.grid, p.electrode_plane),
+        "metal_share_in_boundaries_and_pores": measures.share_inside(
+            weak, connected | isolated, theta, p.grid, p.electrode_plane
+        ),
         "filled_boundary_share": filled,
         "empty_boundary_share": 1.0 - filled,
     }

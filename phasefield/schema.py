@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, Strict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
@@ -118,12 +118,6 @@ class Quantity:
         return {"type": "string", "examples": [example(self.unit)], "pattern": r"^\s*([+-]?(\d|\.\d)|[+-]?inf)"}
 
 
-def _number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise invalid(f"{shown(value)} is not a number", "write a plain number without quotes and unit")
-    return value
-
-
 def _integer(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int):
         raise invalid(f"{shown(value)} is not a whole number", "write a whole number without quotes and unit")
@@ -142,8 +136,9 @@ def _words(value: object) -> object:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
-Integer = Annotated[int, BeforeValidator(_integer)]
+# Strict, not a validator of our own in front: pydantic then knows a number, and writes its bounds into the JSON schema.
+Number = Annotated[float, Strict()]
+Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Text = Annotated[str, BeforeValidator(_words)]
 FormatOne = Annotated[Literal[1], BeforeValidator(_integer)]
@@ -202,6 +197,10 @@ def _fault(detail: ErrorDetails, model: type[BaseModel]) -> Fault:
         return Fault(path, f"{shown(given)} is not allowed", f"{hint} ({choice})" if hint.startswith("did") else choice)
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return Fault(path, f"{shown(given)} is not a table", f"write it as [{path}]")
+    if kind == "float_type":
+        return Fault(path, f"{shown(given)} is not a number", "write a plain number without quotes and unit")
+    if kind == "int_type":
+        return Fault(path, f"{shown(given)} is not a whole number", "write a whole number without quotes and unit")
     if kind in ("tuple_type", "list_type"):
         return Fault(path, f"{shown(given)} is not a list", "write it in brackets")
     text = detail["msg"]

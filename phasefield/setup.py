@@ -18,7 +18,6 @@ from phasefield.problem import Metal, PlanarElectrode, Problem, Reaction
 from phasefield.protocol import Protocol
 from phasefield.simulate import StepLimits
 
-
 TAIL_LENGTH = 4.0  # of the electrode's profile inside the ceramic, in interface widths (xi = 0.018)
 
 
@@ -47,7 +46,8 @@ def build_structure(case: Case) -> Microstructure:
     grid, asked = case.grid.to_grid(), case.microstructure
     bands = case.grain_boundaries
     width = bands.band_width if bands is not None else max(grid.spacing)  # no boundary: any width will do
-    pores = Pores(asked.pores.porosity, asked.pores.radius) if asked.pores is not None else None
+    wanted = asked.pores if asked.pores is not None and asked.pores.porosity > 0.0 else None
+    pores = Pores(wanted.porosity, wanted.radius) if wanted is not None else None
     try:
         return build(
             grid, asked.kind, case.electrodes.working_thickness, width, grain_size=asked.grain_size, seed=asked.seed,
@@ -82,7 +82,9 @@ def ceramic_numbers(case: Case, structure: Microstructure) -> CeramicNumbers:
     pressure = np.zeros(len(structure.boundary_pairs))
     if bands is not None and not plain:
         drawn = bands.accommodation_pressure
-        pressure = lognormal_per_boundary(structure.boundary_pairs, case.microstructure.seed, drawn.median, drawn.log_width)
+        pressure = lognormal_per_boundary(
+            structure.boundary_pairs, case.microstructure.seed, drawn.median, drawn.log_width
+        )
     return CeramicNumbers(
         ionic_conductivity=electrolyte.ionic_conductivity,
         sheet_resistance=electrolyte.boundary_sheet_resistance,
@@ -120,7 +122,11 @@ def build_problem(case: Case, structure: Microstructure) -> Problem:
         ),
         ceramic=ceramic_maps(structure, ceramic_numbers(case, structure)),
         reaction=Reaction(
-            i0, case.reaction.transfer_coefficient, case.reaction.kinetics, case.reaction.hysteresis, case.reaction.reservoir
+            i0,
+            case.reaction.transfer_coefficient,
+            case.reaction.kinetics,
+            case.reaction.hysteresis,
+            case.reaction.reservoir,
         ),
         working_electrode=PlanarElectrode(i0, "contact"),
         counter_electrode=PlanarElectrode(counter, case.electrodes.counter_electrons),

@@ -95,7 +95,9 @@ class _Ledger:
         return abs(passed - self._found(state)) / scale if scale > 0.0 else 0.0
 
 
-def simulate(problem: Problem, backend: Backend, protocol: Protocol, limits: StepLimits) -> Iterator[tuple[State, StepReport]]:
+def simulate(
+    problem: Problem, backend: Backend, protocol: Protocol, limits: StepLimits
+) -> Iterator[tuple[State, StepReport]]:
     """Yield state and report after every accepted step; the first pair is the initial state.
 
     The state is the generator's own: whoever wants to keep it copies it. Each step first solves the potentials at its
@@ -157,7 +159,9 @@ def _solve(
         except NotConverged as error:
             log.warning("t = %.6g s, step %.3g s rejected: %s", state.time, step, error)
             if 0.5 * step < limits.smallest:
-                raise RunError(f"the time step fell below {limits.smallest:g} s at t = {state.time:.6g} s: {error}") from None
+                raise RunError(
+                    f"the time step fell below {limits.smallest:g} s at t = {state.time:.6g} s: {error}"
+                ) from None
             step = 0.5 * step
             continue
         allowed = OVERSHOOT * _courant_step(problem, solved.front_speed)

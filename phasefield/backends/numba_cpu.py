@@ -60,7 +60,7 @@ class NumbaBackend:
         self.low = np.zeros((2, self.shape[1]))
         self.high = np.zeros((2, self.shape[1]))
         self.regions = Regions(self.shape, grid.lateral)
-        self.hierarchy = multigrid.Hierarchy(self.shape, grid.spacing)
+        self.hierarchy = multigrid.Hierarchy((grid.shape[0], grid.shape[1]), (self.dx, self.dy))
         self.gx, self.gy, self.coupling = self.hierarchy.finest()
         self.e_inverse = np.zeros((0, 0))
         xi = problem.initial_metal_fraction
@@ -74,7 +74,9 @@ class NumbaBackend:
         """Return a floor for the leakage current [A/m]: 1 % of what RT/F would drive through the mean ceramic."""
         c = self.problem.ceramic
         mean = float(np.mean(c.bulk_electronic_conductivity + c.boundary_electronic_conductivity))
-        return 0.01 * max(mean, self.floor) * self.thermal / self.problem.grid.lengths[0] * self.problem.grid.cross_section
+        return (
+            0.01 * max(mean, self.floor) * self.thermal / self.problem.grid.lengths[0] * self.problem.grid.cross_section
+        )
 
     # --- the seam -----------------------------------------------------------------------------------------
 
@@ -99,7 +101,11 @@ class NumbaBackend:
         target = 0.0 if held else control.value * self.problem.grid.cross_section
         voltage, newton, cg = self._newton(state, voltage, target, not held, time_step)
         old = np.stack([state["ionic_potential"], state["electronic_potential"]])
-        change = float(np.abs((self.u[1, 1:-1, 1:-1] - self.u[0, 1:-1, 1:-1] - old[1] + old[0])[state["metal_fraction"] < 0.5]).max(initial=0.0))
+        change = float(
+            np.abs(
+                (self.u[1, 1:-1, 1:-1] - self.u[0, 1:-1, 1:-1] - old[1] + old[0])[state["metal_fraction"] < 0.5]
+            ).max(initial=0.0)
+        )
         state["ionic_potential"] = self.u[0, 1:-1, 1:-1].copy()
         state["electronic_potential"] = self.u[1, 1:-1, 1:-1].copy()
         state.cell_voltage = voltage
@@ -147,7 +153,8 @@ class NumbaBackend:
         state["ion_concentration"] = (1.0 - xi) * c.ion_concentration + electrons
         state["ionic_conductivity"] = transport.ionic_conductivity(xi, c.ionic_conductivity)
         state["electronic_conductivity"] = np.maximum(
-            transport.metal_electronic_conductivity(xi, self.problem.metal.electronic_conductivity) + (1.0 - xi) * ceramic,
+            transport.metal_electronic_conductivity(xi, self.problem.metal.electronic_conductivity)
+            + (1.0 - xi) * ceramic,
             self.floor,
         )
         state["deposition_rate"] = self.maps["source"].copy()
@@ -249,10 +256,12 @@ class NumbaBackend:
                 return voltage, iteration, total_cg
             if iteration == NEWTON_LIMIT:
                 break
-            aim = np.array([
-                max(LINEAR_SHARE * tol.ionic * scale_i, FORCING * max(first, abs(node))),
-                max(LINEAR_SHARE * tol.electronic * scale_e, FORCING * second),
-            ])
+            aim = np.array(
+                [
+                    max(LINEAR_SHARE * tol.ionic * scale_i, FORCING * max(first, abs(node))),
+                    max(LINEAR_SHARE * tol.electronic * scale_e, FORCING * second),
+                ]
+            )
             total_cg += self._linear_solve(node, free, aim)
             change, _ = kernels.potential_change(self.delta, np.zeros_like(self.delta), state["metal_fraction"])
             start = self.u.copy()
@@ -345,7 +354,9 @@ class NumbaBackend:
     def _check_finite(self, state: State, name: str) -> None:
         values = state[name]
         if not np.isfinite(values).all():
-            raise NotFinite(f"{name} is not finite at {self._place(np.argwhere(~np.isfinite(values))[0])}, t = {state.time:.6g} s")
+            raise NotFinite(
+                f"{name} is not finite at {self._place(np.argwhere(~np.isfinite(values))[0])}, t = {state.time:.6g} s"
+            )
 
     def _place(self, index: Any) -> str:
         x, y = ((i + 0.5) * d * 1e6 for i, d in zip(index, self.problem.grid.spacing, strict=True))

@@ -32,7 +32,9 @@ LONGEST_SHIFT = 40.0  # of psi in a step; only Newton's wilder iterates come the
 
 
 @njit(cache=True)
-def interface_maps(xi, curvature, pressure, collecting, width, energy, molar_volume, hysteresis, area, plating, stripping):
+def interface_maps(
+    xi, curvature, pressure, collecting, width, energy, molar_volume, hysteresis, area, plating, stripping
+):
     """Write a (l_a / w) [1/m] and the potentials below which metal plates and above which it strips [V]."""
     for i in range(xi.shape[0]):
         for j in range(xi.shape[1]):
@@ -104,7 +106,15 @@ def electronic_faces(xi, bulk, boundary, metal, floor, u, n_type, thermal, dx, d
                 if n_type:
                     factor = _n_type_face(u[0, a, b], u[0, a + 1, b], u[1, a, b], u[1, a + 1, b], thermal)
                 gx[1, a, b] = (dy / dx) * _electronic_face(
-                    xi[i, j], xi[i + 1, j], bulk[i, j], bulk[i + 1, j], boundary[i, j], boundary[i + 1, j], metal, factor, floor
+                    xi[i, j],
+                    xi[i + 1, j],
+                    bulk[i, j],
+                    bulk[i + 1, j],
+                    boundary[i, j],
+                    boundary[i + 1, j],
+                    metal,
+                    factor,
+                    floor,
                 )
             k = j + 1 if j + 1 < ny else 0
             if ny > 1 and (k > 0 or periodic):
@@ -167,7 +177,15 @@ def planar_electrode(
         if contact:
             factor = _n_type_face(cell, value - eta, electron, value, thermal) if n_type and i0 > 0.0 else 1.0
             gx[1, face, j + 1] = (dy / (0.5 * dx)) * _electronic_face(
-                xi[row, j], xi[row, j], bulk[row, j], bulk[row, j], boundary[row, j], boundary[row, j], metal, factor, floor
+                xi[row, j],
+                xi[row, j],
+                bulk[row, j],
+                bulk[row, j],
+                boundary[row, j],
+                boundary[row, j],
+                metal,
+                factor,
+                floor,
             )
             currents[1, j] = gx[1, face, j + 1] * (value - electron)
 
@@ -235,7 +253,9 @@ def residual(u, gx, gy, source, stored, stored_old, rate, volume, low, high, r):
     nx, ny = source.shape
     for i in range(1, nx + 1):
         for j in range(1, ny + 1):
-            exchange = (source[i - 1, j - 1] + FARADAY * (stored[i - 1, j - 1] - stored_old[i - 1, j - 1]) * rate) * volume
+            exchange = (
+                source[i - 1, j - 1] + FARADAY * (stored[i - 1, j - 1] - stored_old[i - 1, j - 1]) * rate
+            ) * volume
             for k in range(2):
                 c = u[k, i, j]
                 out = gy[k, i, j - 1] * (c - u[k, i, j - 1]) + gy[k, i, j] * (c - u[k, i, j + 1])

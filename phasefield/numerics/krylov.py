@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from phasefield.numerics.multigrid import cell_view, fill_ghosts, v_cycle, x_view, y_view
+from phasefield.numerics.levels import cell_view, x_view, y_view
+from phasefield.numerics.multigrid import fill_ghosts, v_cycle
 
 
 @njit(cache=True)

@@ -7,4 +7,3 @@ FARADAY = 96485.33212  # F [C/mol]
 def thermal_voltage(temperature: float) -> float:
     """Return RT/F [V] at ``temperature`` [K]."""
     return GAS_CONSTANT * temperature / FARADAY
-

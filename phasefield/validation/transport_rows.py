@@ -46,7 +46,7 @@ RESISTANCE = 5e-4  # Z, 5 ohm cm^2 [ohm m^2]
 CERAMIC_IONIC = LLZO_IONIC * (1.0 + IONIC_FLOOR)  # M7 at xi = 0 [S/m]: the floor shows where 1e-9 is asked for
 
 PLATED_AT = 15e-6  # where the metal of V2 begins [m]
-STEP_SHARE = 0.02  # of l that its front moves in one step
+STEP_SHARE = 0.15  # of l that its front moves in one step
 MOBILITY_RATIO = 3.0  # the upper end of M12: what the reaction bends the profile by falls with it
 
 M_LOW, M_HIGH = 5e-3, -100e-3  # m at both ends of V7 [V]
@@ -103,8 +103,8 @@ def v2(quick: bool = False) -> Row:
     found as metal. The diffuse front is off by an error of first order in its width l: the overpotential varies over
     the front by l / (sigma Z) of its mean, and the reaction bends the profile that M restores.
     """
-    widths = (0.25e-6,) if quick else (1e-6, 0.5e-6, 0.25e-6)
-    duration = 300.0 if quick else 600.0
+    widths = (0.125e-6,) if quick else (0.5e-6, 0.25e-6, 0.125e-6)
+    duration = 100.0 if quick else 600.0
     runs = {width: _plate(width, duration) for width in widths}
     _, errors, gained = runs[widths[-1]]
     worst = 1.0 + errors[np.argmax(np.abs(errors))]

@@ -49,6 +49,32 @@ def test_defaults_are_written_as_in_a_case_file(schema):
     assert "spacing" in schema["$defs"]["GridSection"]["properties"]
 
 
+def test_bounds_of_numbers_are_those_of_the_case_file(schema):
+    def bounds(table, key):
+        return {k: v for k, v in schema["$defs"][table]["properties"][key].items() if "imum" in k.lower()}
+
+    assert bounds("PoresSection", "porosity") == {"minimum": 0.0, "maximum": 0.3}
+    assert bounds("SolverSection", "ionic_tolerance") == {"exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0}
+    assert bounds("MetalSection", "mobility_ratio") == {"exclusiveMinimum": 0.0, "maximum": 10.0}
+    assert bounds("MicrostructureSection", "seed") == {"minimum": 0, "maximum": 2**31 - 1}
+
+
+def test_numbers_have_no_keyword_that_json_schema_does_not_know(schema):
+    known = {"title", "description", "default", "examples", "type"}
+    known |= {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+    for name, table in objects(schema).items():
+        for key, entry in table.get("properties", {}).items():
+            if entry.get("type") in ("number", "integer"):
+                assert set(entry) <= known, f"{name}.{key}"
+
+
+def test_a_number_out_of_range_does_not_pass(schema):
+    tables = tomllib.loads(load_case("llzo_grain_boundary").source_text)
+    tables["microstructure"]["pores"]["porosity"] = 0.31
+    with pytest.raises(jsonschema.ValidationError, match="maximum of 0.3"):
+        jsonschema.validate(tables, schema)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_and_written_cases_pass(schema, name):
     case = load_case(name)

@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 
 from phasefield.numerics import krylov, multigrid
+from phasefield.numerics import levels as levels_module
 
 
 @dataclass
@@ -48,10 +49,10 @@ class BlockSystem:
         """Return one V-cycle's answer to the right-hand side ``vector``."""
         h = self.hierarchy
         f, node = self.pad(vector)
-        multigrid.cell_view(h.f, h.levels, 0, 2)[:] = f
+        levels_module.cell_view(h.f, h.levels, 0, 2)[:] = f
         h.node[0, 1] = node
         multigrid.v_cycle(*h.arrays, self.free_node, sweeps, False)
-        return self.flatten(multigrid.cell_view(h.u, h.levels, 0, 2), h.node[0, 0])
+        return self.flatten(levels_module.cell_view(h.u, h.levels, 0, 2), h.node[0, 0])
 
     def matrix(self) -> sparse.csr_array:
         """Return A as a sparse matrix, put together link by link."""

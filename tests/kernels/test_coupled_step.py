@@ -165,7 +165,7 @@ def test_a_step_turns_its_current_into_metal_reservoir_stored_electrons_and_leak
         volume = float((theta * state["metal_fraction"]).sum()) * problem.grid.cell_volume / area
         return volume * FARADAY / problem.metal.molar_volume
 
-    step = 1e-4
+    step = 1e-2
     before, stored = metal(), backend.stored_charge(state)
     report = backend.solve(state, step, Control("current", 200.0))
     backend.advance(state, step)

@@ -106,11 +106,11 @@ def test_boundary_band_conducts_beside_the_bulk() -> None:
     np.testing.assert_allclose(gy[1:-1, 3], DX / DY * 1e-9, rtol=1e-12)
 
 
-def test_metal_takes_over_as_the_cube_and_nothing_falls_below_the_floor() -> None:
+def test_metal_takes_over_linearly_and_nothing_falls_below_the_floor() -> None:
     bulk, boundary = np.full((3, 1), 1e-6), np.full((3, 1), 1e-5)
     for metal in (0.1, 0.5, 1.0):
         face = electronic(np.full((3, 1), metal), bulk, boundary)[0][1, 1] * DX / DY
-        assert face == pytest.approx(metal**3 * METAL + (1.0 - metal) * 1.1e-5, rel=1e-12)
+        assert face == pytest.approx((metal - 1e-3) / 0.999 * METAL + (1.0 - metal) * 1.1e-5, rel=1e-12)
     assert electronic(np.zeros((3, 1)), 0.0 * bulk, floor=3e-9)[0][1, 1] == pytest.approx(3e-9 * DY / DX)
 
 

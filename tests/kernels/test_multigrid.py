@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from phasefield.numerics import krylov, multigrid
+from phasefield.numerics import levels as levels_module
 
 SHAPES = [(4, 8), (8, 10), (13, 7), (7, 11), (31, 1), (40, 1), (1, 37), (9, 2)]
 
@@ -51,16 +52,16 @@ def test_the_coarsest_level_is_solved_exactly(random_system, free_node) -> None:
 
 
 def test_long_cells_wait_until_the_others_have_caught_up() -> None:
-    levels = multigrid.plan_levels((64, 64), (1.0, 4.0))
-    assert levels[:3, [multigrid.NX, multigrid.NY]].tolist() == [[64, 64], [32, 64], [16, 64]]
+    levels = levels_module.plan_levels((64, 64), (1.0, 4.0))
+    assert levels[:3, [levels_module.NX, levels_module.NY]].tolist() == [[64, 64], [32, 64], [16, 64]]
     assert levels[:3, [multigrid.FX, multigrid.FY]].tolist() == [[2, 1], [2, 1], [2, 2]]
-    assert levels[-1, multigrid.NX] * levels[-1, multigrid.NY] <= multigrid.DIRECT_CELLS
+    assert levels[-1, levels_module.NX] * levels[-1, levels_module.NY] <= levels_module.DIRECT_CELLS
 
 
 def test_levels_of_odd_sizes_cover_every_cell() -> None:
-    levels = multigrid.plan_levels((37, 11), (1.0, 1.0))
+    levels = levels_module.plan_levels((37, 11), (1.0, 1.0))
     for fine, coarse in pairwise(levels):
-        for n, factor in ((multigrid.NX, multigrid.FX), (multigrid.NY, multigrid.FY)):
+        for n, factor in ((levels_module.NX, multigrid.FX), (levels_module.NY, multigrid.FY)):
             assert coarse[n] == -(-fine[n] // fine[factor])
 
 
@@ -70,8 +71,8 @@ def test_coarse_levels_keep_the_coupling_and_the_ring(random_system, shape) -> N
     h = random_system(shape).hierarchy
     total = h.finest()[2].sum()
     for level in range(len(h.levels)):
-        assert multigrid.cell_view(h.coupling, h.levels, level, 1).sum() == pytest.approx(total, rel=1e-13)
-        faces = multigrid.y_view(h.gy, h.levels, level)
+        assert levels_module.cell_view(h.coupling, h.levels, level, 1).sum() == pytest.approx(total, rel=1e-13)
+        faces = levels_module.y_view(h.gy, h.levels, level)
         np.testing.assert_array_equal(faces[:, :, 0], faces[:, :, -1])
 
 

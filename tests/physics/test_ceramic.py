@@ -153,6 +153,12 @@ def test_pressure_of_the_case_reaches_the_electrode(bicrystal) -> None:
     assert pressure.max() == case.grains.accommodation_pressure and len(np.unique(pressure)) >= 2
 
 
+def test_a_porosity_of_zero_is_a_dense_ceramic() -> None:
+    case = load_case("llzo_grain_boundary", {"microstructure.pores.porosity": "0"})
+    assert case.microstructure.pores is not None
+    assert (build_structure(case).pore_fraction == 0.0).all()
+
+
 def test_a_plain_case_is_plain_electrodeposition() -> None:
     case = load_case("bicrystal", {"reaction.plain": "true"})
     ceramic = build_problem(case, build_structure(case)).ceramic

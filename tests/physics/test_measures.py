@@ -106,16 +106,28 @@ def test_short_needs_connected_metal_in_the_last_layer() -> None:
     metal_fraction = np.zeros(grid.shape)
     metal_fraction[0] = 1.0
     metal_fraction[5:, 2] = 1.0
-    connected, isolated = measures.split_metal(metal_fraction, grid.lateral)
-    assert not measures.is_short(connected)
+    _, isolated = measures.split_metal(metal_fraction, grid.lateral)
+    assert not measures.is_short(metal_fraction, grid.lateral)
     assert measures.penetration_depth(metal_fraction, isolated, grid, 1.0 * UM) == pytest.approx(9.0 * UM)
     metal_fraction[1:9, 4] = 1.0
-    connected, isolated = measures.split_metal(metal_fraction, grid.lateral)
-    assert connected[8].any()
-    assert not measures.is_short(connected)
-    metal_fraction[1:5, 2] = 1.0
     connected, _ = measures.split_metal(metal_fraction, grid.lateral)
-    assert measures.is_short(connected)
+    assert connected[8].any()
+    assert not measures.is_short(metal_fraction, grid.lateral)
+    metal_fraction[9, 4] = 0.01  # its tail conducts, though it is not metal
+    assert measures.is_short(metal_fraction, grid.lateral)
+    metal_fraction[9, 4] = 1e-3
+    assert not measures.is_short(metal_fraction, grid.lateral)
+
+
+def test_a_neck_with_a_dip_connects() -> None:
+    grid = Grid((10, 5), (UM, UM))
+    metal_fraction = np.zeros(grid.shape)
+    metal_fraction[:6, 2] = 1.0
+    metal_fraction[3, 2] = 0.3
+    connected, isolated = measures.split_metal(metal_fraction, grid.lateral)
+    assert connected[5, 2]
+    assert not connected[3, 2]
+    assert not isolated.any()
 
 
 def test_volume_beyond_a_plane_inside_a_cell_counts_the_part_beyond() -> None:

@@ -20,10 +20,11 @@ def test_ionic_conductivity_goes_from_ceramic_to_the_floor() -> None:
 
 
 def test_the_tail_of_metal_does_not_conduct() -> None:
-    """With a cap of 1e4 sigma_i, xi = 1e-3 adds 1e-5 sigma_i; linear in xi it would be 10 sigma_i."""
+    """Below a cut-off of 1e-3 whatever the cap; above it linear."""
     assert transport.metal_electronic_conductivity(0.0, 460.0) == 0.0
     assert transport.metal_electronic_conductivity(1.0, 460.0) == 460.0
-    assert transport.metal_electronic_conductivity(1e-3, 460.0) == pytest.approx(4.6e-7)
+    assert transport.metal_electronic_conductivity(1e-3, 460.0) == 0.0
+    assert transport.metal_electronic_conductivity(0.5005, 460.0) == pytest.approx(230.0)
 
 
 def test_formulas_take_maps_too() -> None:
