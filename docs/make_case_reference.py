@@ -126,7 +126,7 @@ def _unit(sample: str) -> str:
 
 
 def _range(entry: dict[str, Any]) -> str:
-    words = {"minimum": "≥", "ge": "≥", "exclusiveMinimum": ">", "gt": ">", "maximum": "≤", "le": "≤", "lt": "<"}
+    words = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {entry[word]:g}" for word, sign in words.items() if abs(entry.get(word, LARGE)) < LARGE]
     return f", {', '.join(bounds)}" if bounds else ""
 

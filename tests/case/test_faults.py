@@ -106,7 +106,7 @@ CONSISTENCY = [
     ({"microstructure.grain_size": "4.7 um"}, "microstructure.grain_size", "at least 4.8 um"),
     ({"microstructure.kind": "single_crystal"}, "microstructure.pores", "porosity = 0"),
     ({"microstructure.pores.radius": "0.3 um"}, "microstructure.pores.radius", "smaller cells"),
-    ({"electrodes.working_thickness": "3.5 um"}, "electrodes.working_thickness", "at least 3.6 um"),
+    ({"electrodes.working_thickness": "2.3 um"}, "electrodes.working_thickness", "at least 2.4 um"),
     ({"electrodes.working_thickness": "68.8 um"}, "electrodes.working_thickness", "longer box"),
     ({"materials.electrolyte": "nasicon_na3_4"}, "materials.electrolyte", "metal = sodium"),
     ({"materials.electrolyte": "nasicon_na3_4"}, "materials.interface", "na_nasicon"),

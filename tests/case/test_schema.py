@@ -60,7 +60,7 @@ def test_bounds_of_numbers_are_those_of_the_case_file(schema):
 
 
 def test_numbers_have_no_keyword_that_json_schema_does_not_know(schema):
-    known = {"title", "description", "default", "examples", "type"}
+    known = {"title", "description", "default", "examples", "type", "const"}
     known |= {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
     for name, table in objects(schema).items():
         for key, entry in table.get("properties", {}).items():

@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+import phasefield as pf
 import postprocess
 from phasefield import output
 from phasefield.grid import Grid
@@ -147,3 +148,12 @@ def test_load_of_a_run_without_frames(tmp_path: Path) -> None:
     assert results.history == {}
     with pytest.raises(ValueError, match="saved no fields"):
         results.frame()
+
+
+@pytest.mark.parametrize("asked", [None, 1, 10_000])
+def test_threads_are_those_that_computed(asked: int | None) -> None:
+    case = pf.load_case("flat_plating", {"protocol.duration": "1 ms"})
+    recorded = pf.run(case, out=None, threads=asked).summary["machine"]["threads"]
+    import numba  # once the run has said where its kernels are kept
+
+    assert recorded == numba.get_num_threads() >= 1
