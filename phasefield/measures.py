@@ -1,8 +1,8 @@
 """Numbers from arrays: connected metal, penetration depth, volumes, short, tip speed. No files, no solver.
 
 Metal is where the metal fraction ξ >= 0.5. It is connected if electrons reach it from the working electrode, the
-first layer of cells along x, through the faces of cells with ξ >= 0.002, periodic sides included: there the metal's
-σ_e is ten times the ceramic's σ_i (MODEL M7, capped at 10⁴ σ_i), so that a diffuse neck with a dip below 0.5 is no gap.
+first layer of cells along x, through the faces of cells with ξ >= 0.0011, periodic sides included: there the metal's
+σ_e reaches the ceramic's σ_i (MODEL M7, capped at 10⁴ σ_i), so that a diffuse neck with a dip below 0.5 is no gap.
 Lengths in metres, arrays indexed ``[x, y(, z)]``.
 """
 
@@ -15,14 +15,14 @@ from phasefield.grid import Grid, Lateral
 from phasefield.grid_labels import label_connected
 
 METAL_THRESHOLD = 0.5
-CONDUCTING_THRESHOLD = 2e-3
+CONDUCTING_THRESHOLD = 1.1e-3
 
 Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 
 def conducting_region(metal_fraction: Floats, lateral: Lateral) -> Mask:
-    """Return the cells with ξ >= 0.002 that are face-connected to the working electrode."""
+    """Return the cells with ξ >= 0.0011 that are face-connected to the working electrode."""
     conducting = metal_fraction >= CONDUCTING_THRESHOLD
     labels, _ = label_connected(conducting, lateral)
     return conducting & np.isin(labels, np.unique(labels[0][conducting[0]]))

@@ -45,6 +45,8 @@ class NumbaBackend:
         self.capacitive = bool(np.any(ceramic.electrons_at_metal > 0.0))
         self.floor = transport.ELECTRONIC_FLOOR * float(ceramic.ionic_conductivity.max())
         highest = float(ceramic.accommodation_pressure.max())
+        self.barrier = np.empty(tuple(n + 2 for n in self.shape))
+        interface.pad(ceramic.accommodation_pressure, self.periodic, self.barrier)
         self.wall = highest if highest > 0.0 else np.inf  # without accommodation pressure nothing is closed to metal
         self.sub_step = interface.stable_sub_step(grid.spacing, self.width, ceramic.accessible_fraction, self.periodic)
 
@@ -176,7 +178,7 @@ class NumbaBackend:
         p, c, m = self.problem, self.problem.ceramic, self.maps
         xi = state["metal_fraction"]
         interface.profile_coordinate(xi, self.periodic, self.psi)
-        interface.curvature(self.psi, self.dx, self.dy, self.width, m["curvature"])
+        interface.curvature(self.psi, self.barrier, self.dx, self.dy, self.width, m["curvature"])
         kernels.interface_maps(
             xi, m["curvature"], c.accommodation_pressure, c.collecting_factor, self.width, p.metal.interface_energy,
             p.metal.molar_volume, p.reaction.hysteresis, m["area"], m["plating"], m["stripping"],

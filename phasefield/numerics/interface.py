@@ -60,35 +60,70 @@ def profile_coordinate(xi, periodic, psi):
 
 
 @njit(cache=True)
-def _normal_x(psi, i, j, dx, dy, floor):
+def pad(values, periodic, padded):
+    """Write ``values`` with ghosts as ``profile_coordinate`` gives psi."""
+    padded[1:-1, 1:-1] = values
+    padded[1:-1, 0] = values[:, -1] if periodic else values[:, 0]
+    padded[1:-1, -1] = values[:, 0] if periodic else values[:, -1]
+    padded[0] = padded[1]
+    padded[-1] = padded[-2]
+
+
+@njit(cache=True)
+def _see(psi, barrier, obstacle, i, j, k, m):
+    """Return psi of the neighbour (k, m) as cell (i, j) sees it: its own value if the neighbour is closed to it.
+
+    A neighbour is closed if its ``obstacle`` exceeds the cell's ``barrier``. A front then meets that wall at a right
+    angle. Without this the steep fall of psi into a wall turns n across the front beside it, and xi diffuses ahead.
+    """
+    return psi[i, j] if obstacle[k, m] > barrier[i, j] else psi[k, m]
+
+
+@njit(cache=True)
+def _normal_x(psi, barrier, obstacle, i, j, dx, dy, floor):
     """Component along x of n on the face between padded cells i and i + 1."""
     along = (psi[i + 1, j] - psi[i, j]) / dx
-    across = (psi[i, j + 1] - psi[i, j - 1] + psi[i + 1, j + 1] - psi[i + 1, j - 1]) / (4.0 * dy)
+    across = _see(psi, barrier, obstacle, i, j, i, j + 1) - _see(psi, barrier, obstacle, i, j, i, j - 1)
+    across += _see(psi, barrier, obstacle, i + 1, j, i + 1, j + 1) - _see(
+        psi, barrier, obstacle, i + 1, j, i + 1, j - 1
+    )
+    across /= 4.0 * dy
     return along / math.sqrt(along * along + across * across + floor)
 
 
 @njit(cache=True)
-def _normal_y(psi, i, j, dx, dy, floor):
+def _normal_y(psi, barrier, obstacle, i, j, dx, dy, floor):
     """Component along y of n on the face between padded cells j and j + 1."""
     along = (psi[i, j + 1] - psi[i, j]) / dy
-    across = (psi[i + 1, j] - psi[i - 1, j] + psi[i + 1, j + 1] - psi[i - 1, j + 1]) / (4.0 * dx)
+    across = _see(psi, barrier, obstacle, i, j, i + 1, j) - _see(psi, barrier, obstacle, i, j, i - 1, j)
+    across += _see(psi, barrier, obstacle, i, j + 1, i + 1, j + 1) - _see(
+        psi, barrier, obstacle, i, j + 1, i - 1, j + 1
+    )
+    across /= 4.0 * dx
     return along / math.sqrt(along * along + across * across + floor)
 
 
 @njit(cache=True)
-def curvature(psi, dx, dy, width, out):
-    """Write -div n, positive where the phase xi = 1 is convex [1/m]; second order where psi is smooth."""
+def curvature(psi, barrier, dx, dy, width, out):
+    """Write -div n, positive where the phase xi = 1 is convex [1/m]; second order where psi is smooth.
+
+    ``barrier`` (padded): no normal crosses a step of it, so that metal between walls has the curvature of its front only.
+    """
     floor = (REGULARISATION / width) ** 2
     nx, ny = out.shape
     for i in range(1, nx + 1):
         for j in range(1, ny + 1):
             value = 0.0
             if nx > 1:
-                right = _normal_x(psi, i, j, dx, dy, floor) if i < nx else 0.0
-                left = _normal_x(psi, i - 1, j, dx, dy, floor) if i > 1 else 0.0
-                value -= (right - left) / dx
+                if i < nx and barrier[i + 1, j] == barrier[i, j]:
+                    value -= _normal_x(psi, barrier, barrier, i, j, dx, dy, floor) / dx
+                if i > 1 and barrier[i - 1, j] == barrier[i, j]:
+                    value += _normal_x(psi, barrier, barrier, i - 1, j, dx, dy, floor) / dx
             if ny > 1:
-                value -= (_normal_y(psi, i, j, dx, dy, floor) - _normal_y(psi, i, j - 1, dx, dy, floor)) / dy
+                if barrier[i, j + 1] == barrier[i, j]:
+                    value -= _normal_y(psi, barrier, barrier, i, j, dx, dy, floor) / dy
+                if barrier[i, j - 1] == barrier[i, j]:
+                    value += _normal_y(psi, barrier, barrier, i, j - 1, dx, dy, floor) / dy
             out[i - 1, j - 1] = value
 
 
@@ -111,10 +146,11 @@ def _face_flux(xi_a, xi_b, theta_a, theta_b, normal, d, width):
 
 
 @njit(cache=True)
-def profile_rate(xi, psi, theta, barrier, inert, wall, periodic, dx, dy, width, rate):
+def profile_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, width, rate):
     """Write (1 / theta) div(flux / M) [1/m]: what M dt multiplies.
 
-    theta : volume per volume of cell that xi fills. barrier, inert, wall : see ``_blocked``. The box is closed along x.
+    theta : volume per volume of cell that xi fills. barrier, inert, wall : see ``_blocked``. padded, obstacle : the barrier with
+    ghosts, everywhere and where cells are inert (else 0); see ``_see``. The box is closed along x.
     """
     nx, ny = xi.shape
     floor = (REGULARISATION / width) ** 2
@@ -122,7 +158,7 @@ def profile_rate(xi, psi, theta, barrier, inert, wall, periodic, dx, dy, width, 
     for i in range(nx):
         for j in range(ny):
             if i + 1 < nx:
-                normal = _normal_x(psi, i + 1, j + 1, dx, dy, floor)
+                normal = _normal_x(psi, padded, obstacle, i + 1, j + 1, dx, dy, floor)
                 flux = _face_flux(xi[i, j], xi[i + 1, j], theta[i, j], theta[i + 1, j], normal, dx, width) / dx
                 if not _blocked(
                     flux, xi[i, j], xi[i + 1, j], barrier[i, j], barrier[i + 1, j], inert[i, j], inert[i + 1, j], wall
@@ -131,7 +167,7 @@ def profile_rate(xi, psi, theta, barrier, inert, wall, periodic, dx, dy, width, 
                     rate[i + 1, j] -= flux / theta[i + 1, j]
             k = j + 1 if j + 1 < ny else 0
             if ny > 1 and (k > 0 or periodic):
-                normal = _normal_y(psi, i + 1, j + 1, dx, dy, floor)
+                normal = _normal_y(psi, padded, obstacle, i + 1, j + 1, dx, dy, floor)
                 flux = _face_flux(xi[i, j], xi[i, k], theta[i, j], theta[i, k], normal, dy, width) / dy
                 if not _blocked(flux, xi[i, j], xi[i, k], barrier[i, j], barrier[i, k], inert[i, j], inert[i, k], wall):
                     rate[i, j] += flux / theta[i, j]
@@ -141,9 +177,12 @@ def profile_rate(xi, psi, theta, barrier, inert, wall, periodic, dx, dy, width, 
 @njit(cache=True)
 def restore_profile(xi, theta, barrier, inert, wall, periodic, dx, dy, width, travel, steps, psi, rate):
     """Advance xi in place by M dt = ``travel`` [m] in ``steps`` explicit steps; moves no volume (round-off)."""
+    padded, obstacle = np.empty_like(psi), np.empty_like(psi)
+    pad(barrier, periodic, padded)
+    pad(np.where(inert, barrier, 0.0), periodic, obstacle)
     for _ in range(steps):
         profile_coordinate(xi, periodic, psi)
-        profile_rate(xi, psi, theta, barrier, inert, wall, periodic, dx, dy, width, rate)
+        profile_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, width, rate)
         for i in range(xi.shape[0]):
             for j in range(xi.shape[1]):
                 xi[i, j] += travel / steps * rate[i, j]

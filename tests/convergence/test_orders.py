@@ -32,7 +32,7 @@ def test_curvature_of_a_disc_is_second_order(stretch: float) -> None:
         r = np.hypot(x - 8.13, y - 7.9)
         psi, out = np.zeros((n + 2, shape[1] + 2)), np.zeros(shape)
         interface.profile_coordinate(1.0 / (1.0 + np.exp((r - 5.0) / WIDTH)), True, psi)
-        interface.curvature(psi, dx, dy, WIDTH, out)
+        interface.curvature(psi, np.zeros_like(psi), dx, dy, WIDTH, out)
         near = np.abs(r - 5.0) < 2.0 * WIDTH
         errors.append(float(np.abs(out - 1.0 / r)[near].max()))
     assert errors[-1] < 1e-3 / 5.0

@@ -25,20 +25,14 @@ def rate_of(xi, *, theta=None, barrier=None, inert=None, wall=np.inf, periodic=T
     """Return what ``profile_rate`` writes, by default without barriers and with theta = 1."""
     psi = np.zeros(tuple(n + 2 for n in xi.shape))
     interface.profile_coordinate(xi, periodic, psi)
+    barrier = np.zeros_like(xi) if barrier is None else barrier
+    inert = np.zeros(xi.shape, dtype=np.bool_) if inert is None else inert
+    padded, obstacle = np.zeros_like(psi), np.zeros_like(psi)
+    interface.pad(barrier, periodic, padded)
+    interface.pad(np.where(inert, barrier, 0.0), periodic, obstacle)
+    theta = np.ones_like(xi) if theta is None else theta
     rate = np.full_like(xi, np.nan)
-    interface.profile_rate(
-        xi,
-        psi,
-        np.ones_like(xi) if theta is None else theta,
-        np.zeros_like(xi) if barrier is None else barrier,
-        np.zeros(xi.shape, dtype=np.bool_) if inert is None else inert,
-        wall,
-        periodic,
-        dx,
-        dy,
-        WIDTH,
-        rate,
-    )
+    interface.profile_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, WIDTH, rate)
     return rate
 
 
@@ -186,7 +180,7 @@ def test_curvature_and_flux_are_the_same_with_x_and_y_swapped() -> None:
         psi = np.zeros(tuple(n + 2 for n in field.shape))
         interface.profile_coordinate(field, False, psi)
         bends.append(np.full_like(field, np.nan))
-        interface.curvature(psi, dx, dy, WIDTH, bends[-1])
+        interface.curvature(psi, np.zeros_like(psi), dx, dy, WIDTH, bends[-1])
     np.testing.assert_allclose(bends[1].T, bends[0], rtol=1e-11, atol=1e-12)
 
 
@@ -201,5 +195,27 @@ def test_planar_metal_has_no_curvature() -> None:
     psi = np.zeros((32, 32))
     interface.profile_coordinate(logistic((6.0 - 0.8 * x - 0.6 * y) / WIDTH), False, psi)
     out = np.zeros((30, 30))
-    interface.curvature(psi, DX, DY, WIDTH, out)
+    interface.curvature(psi, np.zeros_like(psi), DX, DY, WIDTH, out)
     assert np.abs(out[2:-2, 2:-2]).max() < 1e-3 / WIDTH
+
+
+def test_a_front_between_walls_keeps_its_profile() -> None:
+    """Beside a wall, empty of metal, psi falls steeply: n must not turn to it, or xi diffuses ahead along the wall."""
+    x, y = centres((40, 12))
+    barrier = np.where((y > 3.0 * DY) & (y < 9.0 * DY), 1.0, 9.0)
+    inert = barrier > 5.0
+    front = np.where(inert, 0.0, logistic((16.0 * DX - x) / WIDTH))
+    rate = rate_of(front, barrier=barrier, inert=inert, wall=9.0)
+    assert np.abs(rate).max() * WIDTH < 1e-6
+    closed = np.abs(rate_of(front, barrier=barrier, inert=np.zeros_like(inert), wall=np.inf)).max() * WIDTH
+    assert closed > 1e-2  # the test can tell: open to the walls, the same front would not rest
+
+
+def test_metal_between_walls_has_the_curvature_of_its_front_only() -> None:
+    x, y = centres((40, 12))
+    barrier = np.where((y > 3.0 * DY) & (y < 9.0 * DY), 1.0, 9.0)
+    psi, padded, out = np.zeros((42, 14)), np.zeros((42, 14)), np.zeros((40, 12))
+    interface.profile_coordinate(np.where(barrier > 5.0, 0.0, logistic((16.0 * DX - x) / WIDTH)), True, psi)
+    interface.pad(barrier, True, padded)
+    interface.curvature(psi, padded, DX, DY, WIDTH, out)
+    assert np.abs(out[2:-2][:, barrier[0] < 5.0]).max() < 1e-3 / WIDTH
