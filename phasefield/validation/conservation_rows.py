@@ -139,7 +139,7 @@ def _final(
 
 def v20(quick: bool = False) -> Row:
     """Depth, voltage and fields do not depend on threads, on the metal's conductivity cap, on solver tolerances."""
-    duration = 60.0 if quick else 120.0
+    duration = 120.0 if quick else 240.0
     base, fields = _final({}, duration)
     threaded, other = _final({}, duration, threads=2)
     same = all(np.array_equal(fields[name], other[name]) for name in fields) and threaded == base
