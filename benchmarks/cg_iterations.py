@@ -8,6 +8,7 @@ for enclosed ceramic and for pieces of metal.
 
 from __future__ import annotations
 
+import bisect
 import sys
 from pathlib import Path
 
@@ -20,19 +21,23 @@ from phasefield.setup import build_setup
 
 
 def count(backend, current: float, use_regions: bool) -> int:
-    """Return the iterations that the matrix of the last Newton step needs for a unit current at the node."""
+    """Return the iterations after which |r| < 1e-6 |b| (Euclidean norms), b a current [A/m] into the node, from zero."""
     from phasefield.backends.numba_cpu import CG_LIMIT, SWEEPS
     from phasefield.numerics import krylov, multigrid
 
     multigrid.set_up(*backend.hierarchy.arrays, True)
     e_inverse = backend.e_inverse if use_regions else np.zeros((0, 0))
-    right = np.zeros_like(backend.u)
-    right[0, -1, 0] = current
-    aim = np.array([1e-6 * current, 1e-6 * current])
-    return krylov.solve(
-        np.zeros_like(right), right, backend.hierarchy.arrays, True, SWEEPS, backend.regions.labels, e_inverse,
-        np.ones_like(backend.weight), aim, CG_LIMIT,
-    )  # fmt: skip
+
+    def residual(limit: int) -> float:
+        r = np.zeros_like(backend.u)
+        r[0, -1, 0] = current
+        krylov.solve(
+            np.zeros_like(r), r, backend.hierarchy.arrays, True, SWEEPS, backend.regions.labels, e_inverse,
+            np.ones_like(backend.weight), np.zeros(2), limit,
+        )  # fmt: skip
+        return float(np.hypot(np.linalg.norm(r[:, 1:-1, 1:-1]), r[0, -1, 0])) / current
+
+    return bisect.bisect_left(range(CG_LIMIT), True, key=lambda limit: residual(limit) < 1e-6)
 
 
 def main(folder: Path) -> None:
