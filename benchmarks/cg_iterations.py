@@ -8,7 +8,6 @@ for enclosed ceramic and for pieces of metal.
 
 from __future__ import annotations
 
-import bisect
 import sys
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def count(backend, current: float, use_regions: bool) -> int:
         )  # fmt: skip
         return float(np.hypot(np.linalg.norm(r[:, 1:-1, 1:-1]), r[0, -1, 0])) / current
 
-    return bisect.bisect_left(range(CG_LIMIT), True, key=lambda limit: residual(limit) < 1e-6)
+    return next(limit for limit in range(1, CG_LIMIT) if residual(limit) < 1e-6)
 
 
 def main(folder: Path) -> None:
