@@ -55,7 +55,7 @@ def configure() -> Path:
         path = Path(tempfile.gettempdir()) / f"alkali-dendrites-{os.getuid()}" / path.name
         path.mkdir(parents=True, exist_ok=True)
     os.environ["NUMBA_CACHE_DIR"] = str(path)
-    # Threads that wait spinning take the cores that others compute on: 60 times slower with two runs on two cores.
+    # Threads that wait spinning take the cores that others compute on: two runs on two cores were 30 to 50 times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return path
 
