@@ -48,8 +48,37 @@ FIELDS: dict[str, FieldInfo] = {
 
 
 @dataclass
+class Book:
+    """What the time loop remembers from step to step, plain numbers: with the state's arrays, all that a restart needs.
+
+    Charges are per cross-section [C/m^2], since the start.
+
+    Parameters
+    ----------
+    capacity : charge passed, signed; ``throughput`` : not signed.
+    leaked : electrons through the counter electrode. reservoir : plated by the electrode's original interface.
+    moved : turned over between ions and metal, not signed.
+    initial_metal, initial_stored : charge in metal and in stored electrons at the start.
+    next_step : proposed time step [s]. current_density [A/m^2], front_speed [m/s] : of the last step.
+    tip_path : (time [s], penetration depth [m]) of the past, for the tip's speed.
+    """
+
+    capacity: float = 0.0
+    throughput: float = 0.0
+    leaked: float = 0.0
+    reservoir: float = 0.0
+    moved: float = 0.0
+    initial_metal: float = 0.0
+    initial_stored: float = 0.0
+    next_step: float = 0.0
+    current_density: float = 0.0
+    front_speed: float = 0.0
+    tip_path: list[tuple[float, float]] = field(default_factory=list)
+
+
+@dataclass
 class State:
-    """Hold everything that changes in a simulation, as plain NumPy arrays.
+    """Hold everything that changes in a simulation, as plain NumPy arrays and numbers.
 
     Parameters
     ----------
@@ -59,6 +88,7 @@ class State:
     arrays : name (of ``FIELDS``) to array of ``grid.shape``.
     cell_voltage : potential of the counter electrode's metal against the working electrode's [V].
     reservoir_thickness : metal behind the electrode's plane, per column, shape ``grid.shape[1:]`` [m].
+    book : what the time loop remembers.
     """
 
     grid: Grid
@@ -67,6 +97,7 @@ class State:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     cell_voltage: float = 0.0
     reservoir_thickness: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    book: Book = field(default_factory=Book)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.arrays[name]

@@ -123,33 +123,31 @@ def filled_boundary_share(
     return float(np.mean(metal_fraction[behind][band] >= METAL_THRESHOLD))
 
 
-class TipSpeed:
-    """Follow the penetration depth and tell its speed over the last micrometre.
+def tip_speed(path: list[tuple[float, float]], time: float, depth: float, distance: float = 1e-6) -> float:
+    """Take the depth [m] at ``time`` [s] into ``path`` and return the tip's speed over the last ``distance`` [m/s].
 
     The speed is the change since the latest moment at which the depth was ``distance`` away from what it is now,
     over the time since then; before the tip has moved that far, since the first call. Negative on retreat.
+
+    Parameters
+    ----------
+    path : (time, depth) of earlier calls, empty at first; kept by the caller, lengthened here.
     """
+    speed = _speed_along(path, time, depth, distance)
+    # A hundredth of the distance is fine enough, and keeps a tip at rest from filling the list.
+    if not path or abs(depth - path[-1][1]) >= 0.01 * distance:
+        path.append((time, depth))
+    return speed
 
-    def __init__(self, distance: float = 1e-6) -> None:
-        self._distance = distance  # [m]
-        self._path: list[tuple[float, float]] = []
 
-    def update(self, time: float, depth: float) -> float:
-        """Take the depth [m] at ``time`` [s], later than the last one, and return the speed [m/s]."""
-        speed = self._speed(time, depth)
-        # A hundredth of the distance is fine enough, and keeps a tip at rest from filling the list.
-        if not self._path or abs(depth - self._path[-1][1]) >= 0.01 * self._distance:
-            self._path.append((time, depth))
-        return speed
-
-    def _speed(self, time: float, depth: float) -> float:
-        later_time, later_depth = time, depth
-        for earlier_time, earlier_depth in reversed(self._path):
-            moved = depth - earlier_depth
-            if abs(moved) >= self._distance:
-                target = depth - np.sign(moved) * self._distance
-                part = (target - later_depth) / (earlier_depth - later_depth)
-                then = later_time + part * (earlier_time - later_time)
-                return float(np.sign(moved) * self._distance / (time - then))
-            later_time, later_depth = earlier_time, earlier_depth
-        return (depth - later_depth) / (time - later_time) if time > later_time else 0.0
+def _speed_along(path: list[tuple[float, float]], time: float, depth: float, distance: float) -> float:
+    later_time, later_depth = time, depth
+    for earlier_time, earlier_depth in reversed(path):
+        moved = depth - earlier_depth
+        if abs(moved) >= distance:
+            target = depth - np.sign(moved) * distance
+            part = (target - later_depth) / (earlier_depth - later_depth)
+            then = later_time + part * (earlier_time - later_time)
+            return float(np.sign(moved) * distance / (time - then))
+        later_time, later_depth = earlier_time, earlier_depth
+    return (depth - later_depth) / (time - later_time) if time > later_time else 0.0

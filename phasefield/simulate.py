@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from phasefield import measures
 from phasefield.backends import Backend, Control, NotConverged, NotFinite, SolveReport
 from phasefield.errors import RunError
-from phasefield.fields import State
+from phasefield.fields import Book, State
 from phasefield.physics.constants import FARADAY
 from phasefield.problem import Problem
 from phasefield.protocol import Outcome, Protocol
@@ -58,76 +58,77 @@ class StepReport:
     outcome: Outcome | None
 
 
-class _Ledger:
-    """Account for every charge since the start, per cross-section [C/m^2]."""
-
-    def __init__(self, problem: Problem, backend: Backend, state: State) -> None:
-        self.problem = problem
-        self.backend = backend
-        self.capacity = self.throughput = self.leaked = self.reservoir = self.moved = 0.0
-        self._metal = self._metal_charge(state)
-        self._stored = backend.stored_charge(state)
-
-    def _metal_charge(self, state: State) -> float:
-        volume = float((self.problem.ceramic.accessible_fraction * state["metal_fraction"]).sum())
-        area = self.problem.grid.cell_volume / self.problem.grid.cross_section
-        return volume * area * FARADAY / self.problem.metal.molar_volume
-
-    def add(self, report: SolveReport, time_step: float) -> None:
-        self.capacity += report.current_density * time_step
-        self.throughput += abs(report.current_density) * time_step
-        self.leaked += report.leakage_current_density * time_step
-        self.reservoir += report.reservoir_current_density * time_step
-        self.moved += (abs(report.metal_current_density) + abs(report.reservoir_current_density)) * time_step
-
-    def flat_electrode(self, state: State) -> float:
-        """Return what a working electrode that is a face of the box took: all that is found nowhere else."""
-        return self.capacity - self.leaked - self._found(state) if self.problem.electrode_plane == 0.0 else 0.0
-
-    def _found(self, state: State) -> float:
-        metal = self._metal_charge(state) - self._metal
-        return metal + self.reservoir + self.backend.stored_charge(state) - self._stored
-
-    def error(self, state: State) -> float:
-        """Return |charge passed - charge found| over the charge passed or turned over."""
-        passed = self.capacity - self.leaked - self.flat_electrode(state)
-        scale = max(self.throughput, self.moved)
-        return abs(passed - self._found(state)) / scale if scale > 0.0 else 0.0
-
-
 def simulate(
-    problem: Problem, backend: Backend, protocol: Protocol, limits: StepLimits
+    problem: Problem, backend: Backend, protocol: Protocol, limits: StepLimits, state: State | None = None
 ) -> Iterator[tuple[State, StepReport]]:
     """Yield state and report after every accepted step; the first pair is the initial state.
+
+    With ``state``, one that an earlier run yielded, go on from there: only steps beyond it are yielded, the same to the
+    bit as if nothing had come between.
 
     The state is the generator's own: whoever wants to keep it copies it. Each step first solves the potentials at its
     end with the metal where it is, then moves the metal by what was plated: charge is conserved to round-off.
 
     Raises ``RunError`` when the smallest step does not converge or a field is not finite.
     """
-    state = backend.initial_state()
-    ledger = _Ledger(problem, backend, state)
-    tip = measures.TipSpeed()
-    backend.update_fields(state)
-    yield state, _report(problem, state, None, ledger, tip, 0.0, protocol, True)
-    proposed, current, speed = limits.first, protocol.current_density or 0.0, 0.0
+    if state is None:
+        state = backend.initial_state()
+        _open_book(problem, backend, protocol, limits, state)
+        backend.update_fields(state)
+        yield state, _report(problem, backend, state, None, 0.0, protocol, True)
+    book = state.book
     while True:
-        proposed = min(proposed, limits.largest, _courant_step(problem, speed))
-        step = _fit(proposed, protocol.next_event(state.time, ledger.throughput, current) - state.time)
+        proposed = min(book.next_step, limits.largest, _courant_step(problem, book.front_speed))
+        step = _fit(proposed, protocol.next_event(state.time, book.throughput, book.current_density) - state.time)
         solved, step = _solve(problem, backend, state, protocol, limits, step)
-        before = state.time, ledger.throughput
+        before = state.time, book.throughput
         _advance(backend, state, step)
-        ledger.add(solved, step)
-        current, speed = solved.current_density, solved.front_speed
-        due = protocol.output_due(*before, state.time, ledger.throughput)
-        report = _report(problem, state, solved, ledger, tip, step, protocol, due)
+        _enter(book, solved, step)
+        due = protocol.output_due(*before, state.time, book.throughput)
+        calm = POTENTIAL_STEP / max(solved.potential_change, 1e-30)
+        book.next_step = max(step, proposed if due else step) * min(GROWTH, max(0.3, calm))
+        report = _report(problem, backend, state, solved, step, protocol, due)
         if report.fields_due:
             backend.update_fields(state)
         yield state, report
         if report.outcome is not None:
             return
-        calm = POTENTIAL_STEP / max(solved.potential_change, 1e-30)
-        proposed = max(step, proposed if due else step) * min(GROWTH, max(0.3, calm))
+
+
+def _open_book(problem: Problem, backend: Backend, protocol: Protocol, limits: StepLimits, state: State) -> None:
+    book = state.book
+    book.initial_metal, book.initial_stored = _metal_charge(problem, state), backend.stored_charge(state)
+    book.next_step, book.current_density = limits.first, protocol.current_density or 0.0
+
+
+def _enter(book: Book, solved: SolveReport, time_step: float) -> None:
+    """Account for the charges of a step."""
+    book.capacity += solved.current_density * time_step
+    book.throughput += abs(solved.current_density) * time_step
+    book.leaked += solved.leakage_current_density * time_step
+    book.reservoir += solved.reservoir_current_density * time_step
+    book.moved += (abs(solved.metal_current_density) + abs(solved.reservoir_current_density)) * time_step
+    book.current_density, book.front_speed = solved.current_density, solved.front_speed
+
+
+def _metal_charge(problem: Problem, state: State) -> float:
+    """Return the charge in all metal of the box [C/m^2]."""
+    volume = float((problem.ceramic.accessible_fraction * state["metal_fraction"]).sum())
+    return volume * problem.grid.cell_volume / problem.grid.cross_section * FARADAY / problem.metal.molar_volume
+
+
+def _charge_balance_error(problem: Problem, backend: Backend, state: State) -> float:
+    """Return |charge passed - charge found| over the charge passed or turned over.
+
+    A working electrode that is a face of the box takes what is found nowhere else: its error is 0.
+    """
+    book = state.book
+    scale = max(book.throughput, book.moved)
+    if scale == 0.0 or problem.electrode_plane == 0.0:
+        return 0.0
+    found = _metal_charge(problem, state) - book.initial_metal + book.reservoir
+    found += backend.stored_charge(state) - book.initial_stored
+    return abs(book.capacity - book.leaked - found) / scale
 
 
 def _courant_step(problem: Problem, speed: float) -> float:
@@ -181,22 +182,21 @@ def _advance(backend: Backend, state: State, step: float) -> None:
 
 def _report(
     problem: Problem,
+    backend: Backend,
     state: State,
     solved: SolveReport | None,
-    ledger: _Ledger,
-    tip: measures.TipSpeed,
     step: float,
     protocol: Protocol,
     due: bool,
 ) -> StepReport:
     grid, plane, theta = problem.grid, problem.electrode_plane, problem.ceramic.accessible_fraction
-    xi = state["metal_fraction"]
+    xi, book = state["metal_fraction"], state.book
     connected, isolated = measures.split_metal(xi, grid.lateral)
     depth = measures.penetration_depth(xi, connected, grid, plane)
     outcome = None
     if solved is not None:
         short = measures.is_short(xi, grid.lateral)
-        outcome = protocol.outcome(state.time, ledger.throughput, state.cell_voltage, short)
+        outcome = protocol.outcome(state.time, book.throughput, state.cell_voltage, short)
     plated = solved.metal_current_density + solved.reservoir_current_density if solved else 0.0
     return StepReport(
         time=state.time,
@@ -204,16 +204,16 @@ def _report(
         time_step=step,
         current_density=solved.current_density if solved else 0.0,
         cell_voltage=state.cell_voltage,
-        capacity=ledger.capacity,
-        throughput=ledger.throughput,
+        capacity=book.capacity,
+        throughput=book.throughput,
         penetration_depth_connected=depth,
         penetration_depth_isolated=measures.penetration_depth(xi, isolated, grid, plane),
         metal_volume_connected=measures.metal_volume(connected, theta, grid, plane),
         metal_volume_isolated=measures.metal_volume(isolated, theta, grid, plane),
-        tip_speed=tip.update(state.time, depth),
+        tip_speed=measures.tip_speed(book.tip_path, state.time, depth),
         reservoir_share=solved.reservoir_current_density / plated if solved and plated != 0.0 else 0.0,
         leakage_current_density=solved.leakage_current_density if solved else 0.0,
-        charge_balance_error=ledger.error(state),
+        charge_balance_error=_charge_balance_error(problem, backend, state),
         plane_current_error=solved.plane_current_error if solved else 0.0,
         newton_iterations=solved.newton_iterations if solved else 0,
         cg_iterations=solved.cg_iterations if solved else 0,

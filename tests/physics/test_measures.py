@@ -172,24 +172,24 @@ def test_filled_share_of_the_boundaries_looks_behind_the_tip_only() -> None:
 
 
 def test_tip_speed_is_that_of_the_last_micrometre() -> None:
-    tip = measures.TipSpeed()
-    assert tip.update(0.0, 0.0) == 0.0
+    path: list[tuple[float, float]] = []
+    assert measures.tip_speed(path, 0.0, 0.0) == 0.0
     for time in np.arange(1.0, 101.0):  # 0.1 um/s for 10 um
-        speed = tip.update(time, 0.1 * UM * time)
+        speed = measures.tip_speed(path, time, 0.1 * UM * time)
     assert speed == pytest.approx(0.1 * UM)
     for time in np.arange(101.0, 106.0):  # then 0.3 um/s: after 1.5 um only this is left
-        speed = tip.update(time, 10.0 * UM + 0.3 * UM * (time - 100.0))
+        speed = measures.tip_speed(path, time, 10.0 * UM + 0.3 * UM * (time - 100.0))
     assert speed == pytest.approx(0.3 * UM)
-    speed = tip.update(1105.0, 11.5 * UM)  # at rest for 1000 s
+    speed = measures.tip_speed(path, 1105.0, 11.5 * UM)  # at rest for 1000 s
     assert speed == pytest.approx(UM / (1000.0 + 1.0 / 0.3))
 
 
 def test_tip_speed_before_the_first_micrometre_and_on_retreat() -> None:
-    tip = measures.TipSpeed()
-    tip.update(10.0, 2.0 * UM)
-    assert tip.update(12.0, 2.5 * UM) == pytest.approx(0.25 * UM)
+    path: list[tuple[float, float]] = []
+    measures.tip_speed(path, 10.0, 2.0 * UM)
+    assert measures.tip_speed(path, 12.0, 2.5 * UM) == pytest.approx(0.25 * UM)
     for time in np.arange(13.0, 33.0):
-        speed = tip.update(time, 2.5 * UM - 0.1 * UM * (time - 12.0))
+        speed = measures.tip_speed(path, time, 2.5 * UM - 0.1 * UM * (time - 12.0))
     assert speed == pytest.approx(-0.1 * UM)
 
 
