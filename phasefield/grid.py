@@ -29,8 +29,8 @@ class Grid:
     lateral: Lateral = "periodic"
 
     def __post_init__(self) -> None:
-        if len(self.shape) != len(self.spacing) or len(self.shape) < 2:
-            raise ValueError(f"shape {self.shape} and spacing {self.spacing} need the same length, at least 2")
+        if len(self.shape) != len(self.spacing) or len(self.shape) not in (2, 3):
+            raise ValueError(f"shape {self.shape} and spacing {self.spacing} need the same length, 2 or 3")
         if min(self.shape) < 1 or min(self.spacing) <= 0.0:
             raise ValueError(f"shape {self.shape} and spacing {self.spacing} must be positive")
 
@@ -58,6 +58,29 @@ class Grid:
     def cross_section(self) -> float:
         """Return the area that the current crosses [m^2]; in 2-D per metre of depth [m]."""
         return math.prod(self.lengths[1:])
+
+    @property
+    def box_shape(self) -> tuple[int, int, int]:
+        """Return the shape as a box with three axes: a 2-D grid is one layer along the middle axis.
+
+        Kernels work on boxes, the last axis innermost: so they run along memory in 2-D and in 3-D.
+        """
+        return self.shape if len(self.shape) == 3 else (self.shape[0], 1, self.shape[1])
+
+    @property
+    def box_spacing(self) -> tuple[float, float, float]:
+        """Return the cell sizes of the box [m]; the layer of a 2-D grid is 1 m thick."""
+        return self.spacing if len(self.spacing) == 3 else (self.spacing[0], 1.0, self.spacing[1])
+
+    def box_faces(self, fields: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return one array on faces per axis of the grid (``face_shape``) as one per axis of the box; views.
+
+        The layer of a 2-D grid has no faces along the middle axis: an empty array stands for them.
+        """
+        if len(self.shape) == 3:
+            return fields
+        nx, ny = self.shape
+        return fields[0].reshape(nx + 1, 1, ny), np.zeros((nx, 0, ny)), fields[1].reshape(nx, 1, ny + 1)
 
     def face_area(self, axis: int) -> float:
         """Return the area of a cell face normal to ``axis`` [m^2]; in 2-D per metre of depth [m]."""

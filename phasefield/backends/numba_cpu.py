@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numba
@@ -16,7 +17,7 @@ from phasefield.numerics.anderson import Anderson
 from phasefield.numerics.regions import Regions
 from phasefield.physics import transport
 from phasefield.physics.constants import FARADAY, thermal_voltage
-from phasefield.problem import Problem
+from phasefield.problem import Ceramic, Problem
 
 SWEEPS = 3  # of relaxation before and after the coarse grid
 CG_LIMIT = 400
@@ -27,30 +28,38 @@ FORCING = 3e-3  # a linear solve gains this much, until the tolerance is near
 AVAILABLE_BELOW = 1e-8  # stripping of the reservoir fades out in its last 10 nm [m]
 
 
+INNER = (slice(1, -1), slice(None), slice(1, -1))  # a padded box without its ghosts
+
+
 class NumbaBackend:
-    """Solve the coupled model on one machine; 1-D (n x 1) and 2-D."""
+    """Solve the coupled model on one machine, in 1-D, 2-D and 3-D.
+
+    The grid's arrays are seen as boxes with three axes (``Grid.box_shape``); attributes hold boxes throughout.
+    """
 
     def __init__(self, problem: Problem, tolerances: Tolerances, threads: int = 0) -> None:
         self.problem = problem
         self.tolerances = tolerances
         self.threads = min(threads, numba.config.NUMBA_NUM_THREADS) or numba.config.NUMBA_NUM_THREADS
         grid, metal = problem.grid, problem.metal
-        self.shape = grid.shape
-        self.dx, self.dy = grid.spacing
+        self.shape = grid.box_shape
+        self.spacing = grid.box_spacing
         self.periodic = grid.lateral == "periodic"
         self.thermal = thermal_voltage(problem.temperature)
         self.volume = grid.cell_volume
         self.width = metal.interface_width
-        ceramic = problem.ceramic
-        self.capacitive = bool(np.any(ceramic.electrons_at_metal > 0.0))
-        self.floor = transport.ELECTRONIC_FLOOR * float(ceramic.ionic_conductivity.max())
-        highest = float(ceramic.accommodation_pressure.max())
-        self.barrier = np.empty(tuple(n + 2 for n in self.shape))
-        interface.pad(ceramic.accommodation_pressure, self.periodic, self.barrier)
+        self.ceramic = self._boxed_ceramic()
+        self.capacitive = bool(np.any(self.ceramic.electrons_at_metal > 0.0))
+        self.floor = transport.ELECTRONIC_FLOOR * float(self.ceramic.ionic_conductivity.max())
+        highest = float(self.ceramic.accommodation_pressure.max())
         self.wall = highest if highest > 0.0 else np.inf  # without accommodation pressure nothing is closed to metal
-        self.sub_step = interface.stable_sub_step(grid.spacing, self.width, ceramic.accessible_fraction, self.periodic)
+        self.sub_step = interface.stable_sub_step(
+            grid.spacing, self.width, problem.ceramic.accessible_fraction, self.periodic
+        )
 
-        padded = tuple(n + 2 for n in self.shape)
+        padded = (self.shape[0] + 2, self.shape[1], self.shape[2] + 2)
+        self.barrier = np.empty(padded)
+        interface.pad(self.ceramic.accommodation_pressure, self.periodic, self.barrier)
         self.u = np.zeros((2, *padded))
         self.r = np.zeros((2, *padded))
         self.delta = np.zeros((2, *padded))
@@ -59,22 +68,31 @@ class NumbaBackend:
         maps = ("curvature", "area", "plating", "stripping", "source", "reservoir", "stored", "work")
         self.maps = {name: np.zeros(self.shape) for name in maps}
         self.inert = np.zeros(self.shape, dtype=np.bool_)
-        self.low = np.zeros((2, self.shape[1]))
-        self.high = np.zeros((2, self.shape[1]))
+        self.low = np.zeros((2, *self.shape[1:]))
+        self.high = np.zeros((2, *self.shape[1:]))
         self.regions = Regions(self.shape, grid.lateral)
-        self.hierarchy = multigrid.Hierarchy((grid.shape[0], grid.shape[1]), (self.dx, self.dy))
-        self.gx, self.gy, self.coupling = self.hierarchy.finest()
+        self.hierarchy = multigrid.Hierarchy(self.shape, self.spacing)
+        *self.faces, self.coupling = self.hierarchy.finest()
         self.e_inverse = np.zeros((0, 0))
-        xi = problem.initial_metal_fraction
+        xi = self._box(problem.initial_metal_fraction)
         q = xi * (1.0 - xi)
         self.reservoir_area = np.where(q >= kernels.TAIL, q / self.width, 0.0)
         if not (problem.reaction.reservoir and problem.electrode_plane > 0.0):
             self.reservoir_area[:] = 0.0
         self.leakage_scale = self._least_leakage()
 
+    def _box(self, values: np.ndarray) -> np.ndarray:
+        """Return an array of the grid as a box, a view of it."""
+        return np.ascontiguousarray(values).reshape(self.shape)
+
+    def _boxed_ceramic(self) -> Ceramic:
+        ceramic, sheets = self.problem.ceramic, self.problem.grid.box_faces(self.problem.ceramic.sheet_resistance)
+        maps = {f.name: getattr(ceramic, f.name) for f in fields(ceramic) if f.name != "sheet_resistance"}
+        return Ceramic(sheet_resistance=sheets, **{name: self._box(values) for name, values in maps.items()})
+
     def _least_leakage(self) -> float:
-        """Return a floor for the leakage current [A/m]: 1 % of what RT/F would drive through the mean ceramic."""
-        c = self.problem.ceramic
+        """Return a floor for the leakage current [A]: 1 % of what RT/F would drive through the mean ceramic."""
+        c = self.ceramic
         mean = float(np.mean(c.bulk_electronic_conductivity + c.boundary_electronic_conductivity))
         return (
             0.01 * max(mean, self.floor) * self.thermal / self.problem.grid.lengths[0] * self.problem.grid.cross_section
@@ -88,9 +106,9 @@ class NumbaBackend:
         state = State(p.grid)
         state["metal_fraction"] = p.initial_metal_fraction.copy()
         for name in ("ionic_potential", "electronic_potential"):
-            state[name] = np.zeros(self.shape)
+            state[name] = np.zeros(p.grid.shape)
         state["stored_electrons"] = (1.0 - p.initial_metal_fraction) * p.ceramic.electrons_at_metal
-        state.reservoir_thickness = np.full(self.shape[1:], p.reservoir_thickness)
+        state.reservoir_thickness = np.full(p.grid.shape[1:], p.reservoir_thickness)
         return state
 
     def solve(self, state: State, time_step: float, control: Control) -> SolveReport:
@@ -102,43 +120,44 @@ class NumbaBackend:
         voltage = control.value if held else state.cell_voltage
         target = 0.0 if held else control.value * self.problem.grid.cross_section
         voltage, newton, cg = self._newton(state, voltage, target, not held, time_step)
-        old = np.stack([state["ionic_potential"], state["electronic_potential"]])
-        change = float(
-            np.abs(
-                (self.u[1, 1:-1, 1:-1] - self.u[0, 1:-1, 1:-1] - old[1] + old[0])[state["metal_fraction"] < 0.5]
-            ).max(initial=0.0)
-        )
-        state["ionic_potential"] = self.u[0, 1:-1, 1:-1].copy()
-        state["electronic_potential"] = self.u[1, 1:-1, 1:-1].copy()
+        new = self.u[(slice(None), *INNER)].reshape((2, *self.problem.grid.shape))
+        change = np.abs(new[1] - new[0] - state["electronic_potential"] + state["ionic_potential"])
+        state["ionic_potential"], state["electronic_potential"] = new[0].copy(), new[1].copy()
         state.cell_voltage = voltage
-        return self._report(state, newton, cg, change)
+        return self._report(state, newton, cg, float(change[state["metal_fraction"] < 0.5].max(initial=0.0)))
 
     def advance(self, state: State, time_step: float) -> None:
         """Deposit the metal of the step, then restore the interface's profile; see ``Backend``."""
-        metal, c = self.problem.metal, self.problem.ceramic
-        xi = state["metal_fraction"]
+        metal, c = self.problem.metal, self.ceramic
+        xi = self._box(state["metal_fraction"])
         source, reservoir = self.maps["source"], self.maps["reservoir"]
         kernels.inert_cells(xi, self.u, self.maps["plating"], self.inert)
         speed = kernels.fastest_front(xi, source, reservoir, c.accessible_fraction, self.width, metal.molar_volume)
         kernels.deposit(xi, source, reservoir, c.accessible_fraction, metal.molar_volume / FARADAY * time_step)
         self.restore_profile(xi, metal.mobility_ratio * speed * time_step)
         if self.capacitive:
-            state["stored_electrons"] = self.maps["stored"].copy()
-        plated = reservoir.sum(axis=0) * self.dx * metal.molar_volume / FARADAY * time_step
+            state["stored_electrons"] = self.maps["stored"].reshape(self.problem.grid.shape).copy()
+        plated = (
+            reservoir.sum(axis=0).reshape(state.reservoir_thickness.shape)
+            * self.spacing[0]
+            * metal.molar_volume
+            / FARADAY
+            * time_step
+        )
         state.reservoir_thickness = state.reservoir_thickness + plated
         state.time += time_step
         state.step += 1
         self._check_finite(state, "metal_fraction")
 
     def restore_profile(self, xi: np.ndarray, travel: float) -> None:
-        """Let the profile flux act for M dt = ``travel`` [m], in place."""
+        """Let the profile flux act for M dt = ``travel`` [m], in place; ``xi`` is a box."""
         if travel <= 0.0:
             return
-        c = self.problem.ceramic
+        c = self.ceramic
         steps = int(np.ceil(travel / self.sub_step))
         interface.restore_profile(
             xi, c.accessible_fraction, c.accommodation_pressure, self.inert, self.wall, self.periodic,
-            self.dx, self.dy, self.width, travel, steps, self.psi, self.maps["work"],
+            *self.spacing, self.width, travel, steps, self.psi, self.maps["work"],
         )  # fmt: skip
 
     def update_fields(self, state: State) -> None:
@@ -159,7 +178,7 @@ class NumbaBackend:
             + (1.0 - xi) * ceramic,
             self.floor,
         )
-        state["deposition_rate"] = self.maps["source"].copy()
+        state["deposition_rate"] = self.maps["source"].reshape(state.grid.shape).copy()
 
     def stored_charge(self, state: State) -> float:
         """Return the charge of the stored electrons over the cross-section [C/m^2]."""
@@ -170,36 +189,36 @@ class NumbaBackend:
     # --- one solve ----------------------------------------------------------------------------------------
 
     def _load(self, state: State) -> None:
-        self.u[0, 1:-1, 1:-1] = state["ionic_potential"]
-        self.u[1, 1:-1, 1:-1] = state["electronic_potential"]
+        for component, name in enumerate(("ionic_potential", "electronic_potential")):
+            self.u[component][INNER] = self._box(state[name])
 
     def _freeze_metal(self, state: State) -> None:
         """Make what follows from the metal alone: reactive area, equilibrium potentials, ionic faces, regions."""
-        p, c, m = self.problem, self.problem.ceramic, self.maps
-        xi = state["metal_fraction"]
+        p, c, m = self.problem, self.ceramic, self.maps
+        xi = self._box(state["metal_fraction"])
         interface.profile_coordinate(xi, self.periodic, self.psi)
-        interface.curvature(self.psi, self.barrier, self.dx, self.dy, self.width, m["curvature"])
+        interface.curvature(self.psi, self.barrier, *self.spacing, self.periodic, self.width, m["curvature"])
         kernels.interface_maps(
             xi, m["curvature"], c.accommodation_pressure, c.collecting_factor, self.width, p.metal.interface_energy,
             p.metal.molar_volume, p.reaction.hysteresis, m["area"], m["plating"], m["stripping"],
         )  # fmt: skip
         kernels.ionic_faces(
-            xi, c.ionic_conductivity, c.sheet_resistance[0], c.sheet_resistance[1], self.dx, self.dy, self.periodic, self.gx, self.gy
+            xi, c.ionic_conductivity, *c.sheet_resistance, *self.spacing, self.periodic, *self.faces
         )  # fmt: skip
         self._electronic_faces(xi)
         self.regions.update(xi > 0.5)
-        self.weight[1:-1, 1:-1] = xi < 0.5
+        self.weight[INNER] = xi < 0.5
 
     def _electronic_faces(self, xi: np.ndarray) -> None:
-        p, c = self.problem, self.problem.ceramic
+        p, c = self.problem, self.ceramic
         kernels.electronic_faces(
             xi, c.bulk_electronic_conductivity, c.boundary_electronic_conductivity, p.metal.electronic_conductivity,
-            self.floor, self.u, p.electronic_law == "n_type", self.thermal, self.dx, self.dy, self.periodic, self.gx, self.gy,
+            self.floor, self.u, p.electronic_law == "n_type", self.thermal, *self.spacing, self.periodic, *self.faces,
         )  # fmt: skip
 
     def _electrode(self, xi: np.ndarray, side: str, value: float) -> None:
         """Make conductances and currents of the box's face at low or high x."""
-        p, c = self.problem, self.problem.ceramic
+        p, c = self.problem, self.ceramic
         low = side == "low"
         electrode = p.working_electrode if low else p.counter_electrode
         ions = p.electrode_plane == 0.0 if low else True
@@ -208,20 +227,20 @@ class NumbaBackend:
             p.metal.electronic_conductivity, self.floor, self.u, 0 if low else self.shape[0] - 1, 0 if low else self.shape[0],
             value, electrode.exchange_current_density if ions else 0.0, p.reaction.transfer_coefficient,
             p.reaction.kinetics == "linear", electrode.electrons == "contact", p.electronic_law == "n_type", self.thermal,
-            self.dx, self.dy, self.gx, self.low if low else self.high,
+            self.spacing[0], self.spacing[1] * self.spacing[2], self.faces[0], self.low if low else self.high,
         )  # fmt: skip
 
     def _evaluate(self, state: State, voltage: float, time_step: float) -> None:
         """Make matrix and residual (minus it, in ``r``) at the potentials ``u``."""
-        p, c, m = self.problem, self.problem.ceramic, self.maps
-        xi = state["metal_fraction"]
+        p, c, m = self.problem, self.ceramic, self.maps
+        xi = self._box(state["metal_fraction"])
         multigrid.fill_ghosts(self.u, 0.0)
         if p.electronic_law == "n_type":
             self._electronic_faces(xi)
         self._electrode(xi, "low", 0.0)
         self._electrode(xi, "high", voltage)
         rate = 1.0 / time_step if self.capacitive else 0.0
-        available = np.clip(state.reservoir_thickness / AVAILABLE_BELOW, 0.0, 1.0)
+        available = np.clip(state.reservoir_thickness / AVAILABLE_BELOW, 0.0, 1.0).reshape(self.shape[1:])
         kernels.reaction_and_storage(
             xi, self.u, m["area"], m["plating"], m["stripping"], self.reservoir_area, available, c.electrons_at_metal,
             p.reaction.exchange_current_density, p.reaction.transfer_coefficient, self.thermal, p.reaction.kinetics == "linear",
@@ -229,12 +248,12 @@ class NumbaBackend:
             m["source"], m["reservoir"], m["stored"], self.coupling,
         )  # fmt: skip
         kernels.residual(
-            self.u, self.gx, self.gy, m["source"], m["stored"], state["stored_electrons"], rate, self.volume,
+            self.u, *self.faces, m["source"], m["stored"], self._box(state["stored_electrons"]), rate, self.volume,
             self.low, self.high, self.r,
         )  # fmt: skip
 
     def _scales(self, target: float) -> tuple[float, float]:
-        """Return what residuals are compared with: the total and the leakage current [A/m]."""
+        """Return what residuals are compared with: the total and the leakage current [A]."""
         turnover = float(np.abs(self.maps["source"]).sum()) * self.volume
         total = max(abs(target), abs(float(self.high.sum())), turnover, self.leakage_scale)
         leakage = max(abs(float(self.high[1].sum())), self.leakage_scale, LEAST_LEAKAGE * total)
@@ -265,15 +284,15 @@ class NumbaBackend:
                 ]
             )
             total_cg += self._linear_solve(node, free, aim)
-            change, _ = kernels.potential_change(self.delta, np.zeros_like(self.delta), state["metal_fraction"])
+            change = kernels.potential_change(self.delta, self._box(state["metal_fraction"]))
             start = self.u.copy()
-            start[0, -1, 0] = voltage
+            start[0, -1, 0, 0] = voltage
             voltage = self._line_search(state, voltage, target, free, time_step)
             if mixer is not None:
                 image = self.u.copy()
-                image[0, -1, 0] = voltage
+                image[0, -1, 0, 0] = voltage
                 self.u[:] = mixer.next(start, image)
-                voltage = float(self.u[0, -1, 0])
+                voltage = float(self.u[0, -1, 0, 0])
                 self._evaluate(state, voltage, time_step)
         self._complain(state, f"did not converge in {NEWTON_LIMIT} Newton iterations (last change of U {change:.3g} V)")
         raise AssertionError
@@ -282,12 +301,12 @@ class NumbaBackend:
         """Solve for the Newton correction ``delta`` (its ghost row holds the voltage's); returns CG iterations."""
         multigrid.set_up(*self.hierarchy.arrays, free)
         if self.regions.count:
-            e = krylov.region_matrix(self.regions.labels, self.regions.count, self.gx, self.gy, self.coupling)
+            e = krylov.region_matrix(self.regions.labels, self.regions.count, *self.faces, self.coupling)
             self.e_inverse = cho_solve(cho_factor(e), np.eye(len(e)))
         elif self.e_inverse.size:
             self.e_inverse = np.zeros((0, 0))
         work = self.r.copy()
-        work[0, -1, 0] = node
+        work[0, -1, 0, 0] = node
         iterations = krylov.solve(
             self.delta, work, self.hierarchy.arrays, free, SWEEPS, self.regions.labels, self.e_inverse, self.weight, aim, CG_LIMIT, self.threads > 1,
         )  # fmt: skip
@@ -299,7 +318,7 @@ class NumbaBackend:
         The slope at step length t is -delta . r(t): it rises with t, and a full step that lands beyond the
         minimum by more than half of where it started is shortened to the secant's zero.
         """
-        step_v = float(self.delta[0, -1, 0]) if free else 0.0
+        step_v = float(self.delta[0, -1, 0, 0]) if free else 0.0
         start = self.u.copy()
 
         def slope(length: float) -> float:
@@ -326,14 +345,14 @@ class NumbaBackend:
         total = float(self.high.sum())
         plated = float(m["source"].sum()) * self.volume / area
         reservoir = float(m["reservoir"].sum()) * self.volume / area
-        worst = kernels.plane_current_error(self.u, self.gx, self.low, total)
-        theta = p.ceramic.accessible_fraction
+        worst = kernels.plane_current_error(self.u, self.faces[0], self.low, total)
+        xi, theta = self._box(state["metal_fraction"]), self.ceramic.accessible_fraction
         return SolveReport(
             current_density=total / area,
             leakage_current_density=float(self.high[1].sum()) / area,
             reservoir_current_density=reservoir,
             metal_current_density=plated - reservoir,
-            front_speed=kernels.fastest_front(state["metal_fraction"], m["source"], m["reservoir"], theta, self.width, p.metal.molar_volume),
+            front_speed=kernels.fastest_front(xi, m["source"], m["reservoir"], theta, self.width, p.metal.molar_volume),
             potential_change=change,
             plane_current_error=worst / max(abs(total), self.leakage_scale),
             newton_iterations=newton,
@@ -343,13 +362,13 @@ class NumbaBackend:
     def _complain(self, state: State, what: str) -> None:
         """Raise with the largest residual of each field and its place."""
         parts: list[str] = []
-        for k, name in enumerate(("ionic_potential", "electronic_potential")):
-            inner = np.abs(self.r[k, 1:-1, 1:-1])
+        for component, name in enumerate(("ionic_potential", "electronic_potential")):
+            inner = np.abs(self.r[component][INNER]).reshape(self.problem.grid.shape)
             if not np.isfinite(inner).all():
                 where = np.argwhere(~np.isfinite(inner))[0]
                 raise NotFinite(f"{name} is not finite at {self._place(where)}, t = {state.time:.6g} s")
             where = np.unravel_index(int(inner.argmax()), inner.shape)
-            scale = self._scales(0.0)[k]
+            scale = self._scales(0.0)[component]
             parts.append(f"{name}: largest residual {inner[where] / scale:.3g} of its current at {self._place(where)}")
         raise NotConverged(f"the potentials' solve {what}; " + "; ".join(parts))
 
@@ -361,5 +380,5 @@ class NumbaBackend:
             )
 
     def _place(self, index: Any) -> str:
-        x, y = ((i + 0.5) * d * 1e6 for i, d in zip(index, self.problem.grid.spacing, strict=True))
-        return f"x = {x:.3g} um, y = {y:.3g} um"
+        places = ((i + 0.5) * d * 1e6 for i, d in zip(index, self.problem.grid.spacing, strict=True))
+        return ", ".join(f"{axis} = {place:.3g} um" for axis, place in zip("xyz", places, strict=False))

@@ -1,8 +1,8 @@
-"""Compiled kernels of the coupled model in 2-D (1-D is n x 1): faces, residual and front of one step.
+"""Compiled kernels of the coupled model on a box: faces, residual and front of one step.
 
-Potentials carry one ghost layer and are laid out as in ``numerics.multigrid``: component 0 is the ionic, component 1
-the electronic potential; cell (i, j) of a map is entry (i + 1, j + 1). Conductances are per metre of depth [S/m],
-residuals are currents per metre of depth [A/m].
+Potentials are laid out as in ``numerics.multigrid``: component 0 is the ionic, component 1 the electronic potential;
+cell (i, j, k) of a map is entry (i + 1, j, k + 1). Conductances are in S, residuals are currents in A; in 2-D, where
+the box is one layer of 1 m, both are per metre of depth.
 """
 
 from __future__ import annotations
@@ -38,32 +38,44 @@ def interface_maps(
     """Write a (l_a / w) [1/m] and the potentials below which metal plates and above which it strips [V]."""
     for i in range(xi.shape[0]):
         for j in range(xi.shape[1]):
-            q = xi[i, j] * (1.0 - xi[i, j])
-            area[i, j] = collecting[i, j] * q / width if q >= TAIL else 0.0
-            bend = curvature[i, j] if q >= TAIL else 0.0
-            plating[i, j] = reaction.equilibrium_potential(pressure[i, j], energy, bend, molar_volume)
-            relaxed = reaction.equilibrium_potential(0.0, energy, bend, molar_volume)
-            stripping[i, j] = relaxed if hysteresis else plating[i, j]
+            for k in range(xi.shape[2]):
+                q = xi[i, j, k] * (1.0 - xi[i, j, k])
+                area[i, j, k] = collecting[i, j, k] * q / width if q >= TAIL else 0.0
+                bend = curvature[i, j, k] if q >= TAIL else 0.0
+                plating[i, j, k] = reaction.equilibrium_potential(pressure[i, j, k], energy, bend, molar_volume)
+                relaxed = reaction.equilibrium_potential(0.0, energy, bend, molar_volume)
+                stripping[i, j, k] = relaxed if hysteresis else plating[i, j, k]
 
 
 @njit(cache=True)
-def ionic_faces(xi, conductivity, sheet_x, sheet_y, dx, dy, periodic, gx, gy):
-    """Write ionic conductances: half cells and the grain boundary's sheet in series (MODEL 7)."""
-    nx, ny = xi.shape
+def _ionic_face(xi_a, xi_b, conductivity_a, conductivity_b, sheet, d):
+    """Return the ionic conductance per area of a face: half cells and a grain boundary's sheet in series (MODEL 7)."""
+    mine = transport.ionic_conductivity(xi_a, conductivity_a)
+    other = transport.ionic_conductivity(xi_b, conductivity_b)
+    return 1.0 / (0.5 * d / mine + 0.5 * d / other + sheet * (1.0 - 0.5 * (xi_a + xi_b)))
+
+
+@njit(cache=True)
+def ionic_faces(xi, conductivity, sheet_x, sheet_y, sheet_z, dx, dy, dz, periodic, gx, gy, gz):
+    """Write ionic conductances of the inner faces."""
+    nx, ny, nz = xi.shape
     for i in range(nx):
         for j in range(ny):
-            mine = transport.ionic_conductivity(xi[i, j], conductivity[i, j])
-            if i + 1 < nx:
-                other = transport.ionic_conductivity(xi[i + 1, j], conductivity[i + 1, j])
-                sheet = sheet_x[i + 1, j] * (1.0 - 0.5 * (xi[i, j] + xi[i + 1, j]))
-                gx[0, i + 1, j + 1] = dy / (0.5 * dx / mine + 0.5 * dx / other + sheet)
-            k = j + 1 if j + 1 < ny else 0
-            if ny > 1 and (k > 0 or periodic):
-                other = transport.ionic_conductivity(xi[i, k], conductivity[i, k])
-                sheet = sheet_y[i, j + 1] * (1.0 - 0.5 * (xi[i, j] + xi[i, k]))
-                gy[0, i + 1, j + 1] = dx / (0.5 * dy / mine + 0.5 * dy / other + sheet)
-        if ny > 1 and periodic:
-            gy[0, i + 1, 0] = gy[0, i + 1, ny]
+            after = j + 1 if j + 1 < ny else 0
+            for k in range(nz):
+                x, c = xi[i, j, k], conductivity[i, j, k]
+                if i + 1 < nx:
+                    face = _ionic_face(x, xi[i + 1, j, k], c, conductivity[i + 1, j, k], sheet_x[i + 1, j, k], dx)
+                    gx[0, i + 1, j, k + 1] = dy * dz * face
+                if ny > 1 and (after > 0 or periodic):
+                    face = _ionic_face(x, xi[i, after, k], c, conductivity[i, after, k], sheet_y[i, j + 1, k], dy)
+                    gy[0, i + 1, after, k + 1] = dx * dz * face
+                right = k + 1 if k + 1 < nz else 0
+                if nz > 1 and (right > 0 or periodic):
+                    face = _ionic_face(x, xi[i, j, right], c, conductivity[i, j, right], sheet_z[i, j, k + 1], dz)
+                    gz[0, i + 1, j, k + 1] = dx * dy * face
+            if nz > 1 and periodic:
+                gz[0, i + 1, j, 0] = gz[0, i + 1, j, nz]
 
 
 @njit(cache=True)
@@ -95,36 +107,34 @@ def _electronic_face(xi_a, xi_b, bulk_a, bulk_b, boundary_a, boundary_b, metal, 
 
 
 @njit(cache=True)
-def electronic_faces(xi, bulk, boundary, metal, floor, u, n_type, thermal, dx, dy, periodic, gx, gy):
+def electronic_faces(xi, bulk, boundary, metal, floor, u, n_type, thermal, dx, dy, dz, periodic, gx, gy, gz):
     """Write electronic conductances of the inner faces, at the potentials ``u`` if n-type."""
-    nx, ny = xi.shape
-    factor = 1.0
+    nx, ny, nz = xi.shape
+    v = 1.0
     for i in range(nx):
         for j in range(ny):
-            a, b = i + 1, j + 1
-            if i + 1 < nx:
-                if n_type:
-                    factor = _n_type_face(u[0, a, b], u[0, a + 1, b], u[1, a, b], u[1, a + 1, b], thermal)
-                gx[1, a, b] = (dy / dx) * _electronic_face(
-                    xi[i, j],
-                    xi[i + 1, j],
-                    bulk[i, j],
-                    bulk[i + 1, j],
-                    boundary[i, j],
-                    boundary[i + 1, j],
-                    metal,
-                    factor,
-                    floor,
-                )
-            k = j + 1 if j + 1 < ny else 0
-            if ny > 1 and (k > 0 or periodic):
-                if n_type:
-                    factor = _n_type_face(u[0, a, b], u[0, a, k + 1], u[1, a, b], u[1, a, k + 1], thermal)
-                gy[1, a, b] = (dx / dy) * _electronic_face(
-                    xi[i, j], xi[i, k], bulk[i, j], bulk[i, k], boundary[i, j], boundary[i, k], metal, factor, floor
-                )
-        if ny > 1 and periodic:
-            gy[1, i + 1, 0] = gy[1, i + 1, ny]
+            after = j + 1 if j + 1 < ny else 0
+            for k in range(nz):
+                x, c, b = xi[i, j, k], bulk[i, j, k], boundary[i, j, k]
+                p, q = u[0, i + 1, j, k + 1], u[1, i + 1, j, k + 1]
+                if i + 1 < nx:
+                    if n_type:
+                        v = _n_type_face(p, u[0, i + 2, j, k + 1], q, u[1, i + 2, j, k + 1], thermal)
+                    x2, c2, b2 = xi[i + 1, j, k], bulk[i + 1, j, k], boundary[i + 1, j, k]
+                    gx[1, i + 1, j, k + 1] = dy * dz / dx * _electronic_face(x, x2, c, c2, b, b2, metal, v, floor)
+                if ny > 1 and (after > 0 or periodic):
+                    if n_type:
+                        v = _n_type_face(p, u[0, i + 1, after, k + 1], q, u[1, i + 1, after, k + 1], thermal)
+                    x2, c2, b2 = xi[i, after, k], bulk[i, after, k], boundary[i, after, k]
+                    gy[1, i + 1, after, k + 1] = dx * dz / dy * _electronic_face(x, x2, c, c2, b, b2, metal, v, floor)
+                right = k + 1 if k + 1 < nz else 0
+                if nz > 1 and (right > 0 or periodic):
+                    if n_type:
+                        v = _n_type_face(p, u[0, i + 1, j, right + 1], q, u[1, i + 1, j, right + 1], thermal)
+                    x2, c2, b2 = xi[i, j, right], bulk[i, j, right], boundary[i, j, right]
+                    gz[1, i + 1, j, k + 1] = dx * dy / dz * _electronic_face(x, x2, c, c2, b, b2, metal, v, floor)
+            if nz > 1 and periodic:
+                gz[1, i + 1, j, 0] = gz[1, i + 1, j, nz]
 
 
 @njit(cache=True)
@@ -155,39 +165,31 @@ def _electrode_overpotential(drop, conductance, area, i0, alpha, thermal, linear
 
 @njit(cache=True)
 def planar_electrode(
-    xi, ionic, bulk, boundary, metal, floor, u, row, face, value, i0, alpha, linear, contact, n_type, thermal, dx, dy, gx, currents
+    xi, ionic, bulk, boundary, metal, floor, u, row, face, value, i0, alpha, linear, contact, n_type, thermal, dx, area, gx, currents
 ):  # fmt: skip
-    """Write the conductances of an electrode that is a face of the box, and the currents into the box [A/m].
+    """Write the conductances of an electrode that is a face of the box, and the currents into the box [A].
 
     row : cells' index along x in maps. face : index of the face in gx. value : the electrode's potential [V].
-    i0 : 0 lets no ions through (metal lies behind the face). ``gx`` gets the tangent of the ionic current;
-    ``currents[k, j]`` the exact ones (0 ionic, 1 electronic).
+    i0 : 0 lets no ions through (metal lies behind the face). area : of a cell's face [m^2]. ``gx`` gets the tangent of
+    the ionic current; ``currents[c, j, k]`` the exact ones (0 ionic, 1 electronic).
     """
     for j in range(xi.shape[1]):
-        cell, electron = u[0, row + 1, j + 1], u[1, row + 1, j + 1]
-        eta = 0.0
-        currents[:, j] = 0.0
-        gx[:, face, j + 1] = 0.0
-        if i0 > 0.0:
-            conductance = transport.ionic_conductivity(xi[row, j], ionic[row, j]) * dy / (0.5 * dx)
-            eta = _electrode_overpotential(value - cell, conductance, dy, i0, alpha, thermal, linear)
-            current, slope = reaction.deposition_current(eta, i0, alpha, thermal, linear)
-            currents[0, j] = -dy * current
-            gx[0, face, j + 1] = 1.0 / (1.0 / conductance - 1.0 / (dy * slope))
-        if contact:
-            factor = _n_type_face(cell, value - eta, electron, value, thermal) if n_type and i0 > 0.0 else 1.0
-            gx[1, face, j + 1] = (dy / (0.5 * dx)) * _electronic_face(
-                xi[row, j],
-                xi[row, j],
-                bulk[row, j],
-                bulk[row, j],
-                boundary[row, j],
-                boundary[row, j],
-                metal,
-                factor,
-                floor,
-            )
-            currents[1, j] = gx[1, face, j + 1] * (value - electron)
+        for k in range(xi.shape[2]):
+            cell, electron = u[0, row + 1, j, k + 1], u[1, row + 1, j, k + 1]
+            eta = 0.0
+            currents[:, j, k] = 0.0
+            gx[:, face, j, k + 1] = 0.0
+            if i0 > 0.0:
+                conductance = transport.ionic_conductivity(xi[row, j, k], ionic[row, j, k]) * area / (0.5 * dx)
+                eta = _electrode_overpotential(value - cell, conductance, area, i0, alpha, thermal, linear)
+                current, slope = reaction.deposition_current(eta, i0, alpha, thermal, linear)
+                currents[0, j, k] = -area * current
+                gx[0, face, j, k + 1] = 1.0 / (1.0 / conductance - 1.0 / (area * slope))
+            if contact:
+                factor = _n_type_face(cell, value - eta, electron, value, thermal) if n_type and i0 > 0.0 else 1.0
+                x, c, b = xi[row, j, k], bulk[row, j, k], boundary[row, j, k]
+                gx[1, face, j, k + 1] = area / (0.5 * dx) * _electronic_face(x, x, c, c, b, b, metal, factor, floor)
+                currents[1, j, k] = gx[1, face, j, k + 1] * (value - electron)
 
 
 @njit(cache=True)
@@ -219,64 +221,71 @@ def reaction_and_storage(
     """
     for i in range(xi.shape[0]):
         for j in range(xi.shape[1]):
-            potential = u[1, i + 1, j + 1] - u[0, i + 1, j + 1]
-            total = 0.0
-            steepness = 0.0
-            reservoir[i, j] = 0.0
-            if area[i, j] > 0.0:
-                current, slope = reaction.deposition_with_hysteresis(
-                    potential, plating[i, j], stripping[i, j], i0, alpha, thermal, linear
-                )
-                mean, gain = _mean_area(xi[i, j], area[i, j], theta[i, j], travel, current)
-                total = mean * current
-                steepness = -gain * slope
-            if reservoir_area[i, j] > 0.0:
-                current, slope = reaction.deposition_current(potential - stripping[i, j], i0, alpha, thermal, linear)
-                share = reservoir_area[i, j] * (1.0 if current > 0.0 else available[j])
-                reservoir[i, j] = share * current
-                total += share * current
-                steepness -= share * slope
-            source[i, j] = total
-            if rate > 0.0:
-                n = (1.0 - xi[i, j]) * n_metal[i, j] * transport.n_type_factor(potential, thermal)
-                stored[i, j] = n
-                steepness += FARADAY * n / thermal * rate
-            coupling[i + 1, j + 1] = steepness * volume
+            for k in range(xi.shape[2]):
+                potential = u[1, i + 1, j, k + 1] - u[0, i + 1, j, k + 1]
+                total = 0.0
+                steepness = 0.0
+                reservoir[i, j, k] = 0.0
+                if area[i, j, k] > 0.0:
+                    current, slope = reaction.deposition_with_hysteresis(
+                        potential, plating[i, j, k], stripping[i, j, k], i0, alpha, thermal, linear
+                    )
+                    mean, gain = _mean_area(xi[i, j, k], area[i, j, k], theta[i, j, k], travel, current)
+                    total = mean * current
+                    steepness = -gain * slope
+                if reservoir_area[i, j, k] > 0.0:
+                    eta = potential - stripping[i, j, k]
+                    current, slope = reaction.deposition_current(eta, i0, alpha, thermal, linear)
+                    share = reservoir_area[i, j, k] * (1.0 if current > 0.0 else available[j, k])
+                    reservoir[i, j, k] = share * current
+                    total += share * current
+                    steepness -= share * slope
+                source[i, j, k] = total
+                if rate > 0.0:
+                    n = (1.0 - xi[i, j, k]) * n_metal[i, j, k] * transport.n_type_factor(potential, thermal)
+                    stored[i, j, k] = n
+                    steepness += FARADAY * n / thermal * rate
+                coupling[i + 1, j, k + 1] = steepness * volume
 
 
 @njit(cache=True)
-def residual(u, gx, gy, source, stored, stored_old, rate, volume, low, high, r):
-    """Write minus the residuals of (M1) and (M2), what the linear solver takes as right-hand side [A/m].
+def residual(u, gx, gy, gz, source, stored, stored_old, rate, volume, low, high, r):
+    """Write minus the residuals of (M1) and (M2), what the linear solver takes as right-hand side [A].
 
-    low, high : exact currents through the box's faces across x, into the box, ``[k, j]``.
+    low, high : exact currents through the box's faces across x, into the box, ``[c, j, k]``.
     """
-    nx, ny = source.shape
+    nx, ny, nz = source.shape
     for i in range(1, nx + 1):
-        for j in range(1, ny + 1):
-            exchange = (
-                source[i - 1, j - 1] + FARADAY * (stored[i - 1, j - 1] - stored_old[i - 1, j - 1]) * rate
-            ) * volume
-            for k in range(2):
-                c = u[k, i, j]
-                out = gy[k, i, j - 1] * (c - u[k, i, j - 1]) + gy[k, i, j] * (c - u[k, i, j + 1])
-                out += gx[k, i - 1, j] * (c - u[k, i - 1, j]) if i > 1 else -low[k, j - 1]
-                out += gx[k, i, j] * (c - u[k, i + 1, j]) if i < nx else -high[k, j - 1]
-                r[k, i, j] = -(out + exchange) if k == 0 else -(out - exchange)
+        for j in range(ny):
+            before = j - 1 if j > 0 else ny - 1
+            after = j + 1 if j + 1 < ny else 0
+            for k in range(1, nz + 1):
+                gained = stored[i - 1, j, k - 1] - stored_old[i - 1, j, k - 1]
+                exchange = (source[i - 1, j, k - 1] + FARADAY * gained * rate) * volume
+                for c in range(2):
+                    p = u[c, i, j, k]
+                    out = gz[c, i, j, k - 1] * (p - u[c, i, j, k - 1]) + gz[c, i, j, k] * (p - u[c, i, j, k + 1])
+                    if ny > 1:
+                        out += gy[c, i, j, k] * (p - u[c, i, before, k]) + gy[c, i, after, k] * (p - u[c, i, after, k])
+                    out += gx[c, i - 1, j, k] * (p - u[c, i - 1, j, k]) if i > 1 else -low[c, j, k - 1]
+                    out += gx[c, i, j, k] * (p - u[c, i + 1, j, k]) if i < nx else -high[c, j, k - 1]
+                    r[c, i, j, k] = -(out + exchange) if c == 0 else -(out - exchange)
 
 
 @njit(cache=True)
 def plane_current_error(u, gx, low, total):
-    """Return the largest |sum over a plane x = const of both currents - total| [A/m]; positive into the box at high x."""
-    nx, ny = u.shape[1] - 2, u.shape[2] - 2
+    """Return the largest |sum over a plane x = const of both currents - total| [A]; positive into the box at high x."""
+    nx, ny, nz = u.shape[1] - 2, u.shape[2], u.shape[3] - 2
     worst = 0.0
     for i in range(nx):
         current = 0.0
-        for j in range(1, ny + 1):
-            for k in range(2):
-                if i == 0:
-                    current -= low[k, j - 1]
-                else:
-                    current += gx[k, i, j] * (u[k, i + 1, j] - u[k, i, j])
+        for j in range(ny):
+            for k in range(1, nz + 1):
+                for c in range(2):
+                    if i == 0:
+                        current -= low[c, j, k - 1]
+                    else:
+                        current += gx[c, i, j, k] * (u[c, i + 1, j, k] - u[c, i, j, k])
         worst = max(worst, abs(current - total))
     return worst
 
@@ -287,27 +296,24 @@ def fastest_front(xi, source, reservoir, theta, width, molar_volume):
     fastest = 0.0
     for i in range(xi.shape[0]):
         for j in range(xi.shape[1]):
-            q = xi[i, j] * (1.0 - xi[i, j])
-            if q >= TAIL:
-                rate = abs(source[i, j] - reservoir[i, j]) * molar_volume / FARADAY
-                fastest = max(fastest, rate * width / (theta[i, j] * q))
+            for k in range(xi.shape[2]):
+                q = xi[i, j, k] * (1.0 - xi[i, j, k])
+                if q >= TAIL:
+                    rate = abs(source[i, j, k] - reservoir[i, j, k]) * molar_volume / FARADAY
+                    fastest = max(fastest, rate * width / (theta[i, j, k] * q))
     return fastest
 
 
 @njit(cache=True)
-def potential_change(u, u_old, xi):
-    """Return the largest |U - U_old| in cells that are not metal [V], and where."""
+def potential_change(delta, xi):
+    """Return the largest |delta U| in cells that are not metal [V], ``delta`` a change of both potentials."""
     worst = 0.0
-    place = (0, 0)
     for i in range(xi.shape[0]):
         for j in range(xi.shape[1]):
-            if xi[i, j] < 0.5:
-                a, b = i + 1, j + 1
-                change = abs(u[1, a, b] - u[0, a, b] - u_old[1, a, b] + u_old[0, a, b])
-                if change > worst:
-                    worst = change
-                    place = (i, j)
-    return worst, place
+            for k in range(xi.shape[2]):
+                if xi[i, j, k] < 0.5:
+                    worst = max(worst, abs(delta[1, i + 1, j, k + 1] - delta[0, i + 1, j, k + 1]))
+    return worst
 
 
 @njit(cache=True)
@@ -315,7 +321,8 @@ def inert_cells(xi, u, plating, out):
     """Mark cells in which nothing drives plating (eta >= 0), for the profile flux (MODEL M12, g_f)."""
     for i in range(xi.shape[0]):
         for j in range(xi.shape[1]):
-            out[i, j] = u[1, i + 1, j + 1] - u[0, i + 1, j + 1] >= plating[i, j]
+            for k in range(xi.shape[2]):
+                out[i, j, k] = u[1, i + 1, j, k + 1] - u[0, i + 1, j, k + 1] >= plating[i, j, k]
 
 
 @njit(cache=True)
@@ -323,4 +330,5 @@ def deposit(xi, source, reservoir, theta, factor):
     """Add the metal of one step in place: d(xi) = factor (s - s_res) / theta, factor = (V_m / F) dt."""
     for i in range(xi.shape[0]):
         for j in range(xi.shape[1]):
-            xi[i, j] += factor * (source[i, j] - reservoir[i, j]) / theta[i, j]
+            for k in range(xi.shape[2]):
+                xi[i, j, k] += factor * (source[i, j, k] - reservoir[i, j, k]) / theta[i, j, k]

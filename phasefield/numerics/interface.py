@@ -8,7 +8,11 @@ A profile xi = 1 / (1 + exp(-psi)) with psi = (signed distance) / width is resto
 
     theta_f M (width / d) [ xi_{i+1} - xi_i - 2 sinh(d n_f / 2 width) sqrt(q_i q_{i+1}) ],   q = xi (1 - xi),
 
-vanishes for every planar profile, tilted or not (exactly, but for the regularisation of n: 5e-7 of n). Arrays named ``psi`` carry one ghost layer.
+vanishes for every planar profile, tilted or not (exactly, but for the regularisation of n: 5e-7 of n).
+
+Arrays are boxes ``[i, j, k]`` as in ``multigrid``: a 2-D grid is one layer along the middle axis. Those called *padded*
+(``psi`` and barriers) carry one ghost layer along the first and the last axis, mirrored along x; along the middle axis
+neighbours are found by ``_before`` and ``_after``.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ import numpy as np
 from numba import njit
 
 CLIP = 1e-12  # xi is kept this far from 0 and 1, for psi only
+FARTHEST = 27.63  # |psi| at that distance
+NEGLIGIBLE = 1e-15  # of a cell: no flux so small is computed
 REGULARISATION = 1e-3  # of |grad psi| in units of 1 / width
 
 
@@ -45,89 +51,164 @@ def stable_sub_step(spacing, width: float, capacity: np.ndarray, periodic: bool)
     return ratio / rate
 
 
+@njit(cache=True, forceinline=True)
+def _before(j, n, periodic):
+    """Return the layer before j: the last one before the first if periodic, else itself (mirror)."""
+    if j > 0:
+        return j - 1
+    return n - 1 if periodic else 0
+
+
+@njit(cache=True, forceinline=True)
+def _after(j, n, periodic):
+    """Return the layer after j, as ``_before``."""
+    if j + 1 < n:
+        return j + 1
+    return 0 if periodic else n - 1
+
+
+@njit(cache=True)
+def _fill_ghosts(padded, periodic):
+    """Set the ghosts of a padded array: mirrored along x, periodic or mirrored along z."""
+    nx, nz = padded.shape[0] - 2, padded.shape[2] - 2
+    for i in range(1, nx + 1):
+        for j in range(padded.shape[1]):
+            padded[i, j, 0] = padded[i, j, nz] if periodic else padded[i, j, 1]
+            padded[i, j, nz + 1] = padded[i, j, 1] if periodic else padded[i, j, nz]
+    padded[0] = padded[1]
+    padded[nx + 1] = padded[nx]
+
+
 @njit(cache=True)
 def profile_coordinate(xi, periodic, psi):
-    """Write psi = ln(xi / (1 - xi)) with ghosts: mirrored along x, periodic or mirrored along y."""
-    nx, ny = xi.shape
-    for i in range(nx):
-        for j in range(ny):
-            c = min(max(xi[i, j], CLIP), 1.0 - CLIP)
-            psi[i + 1, j + 1] = math.log(c / (1.0 - c))
-        psi[i + 1, 0] = psi[i + 1, ny] if periodic else psi[i + 1, 1]
-        psi[i + 1, ny + 1] = psi[i + 1, 1] if periodic else psi[i + 1, ny]
-    psi[0] = psi[1]
-    psi[nx + 1] = psi[nx]
+    """Write psi = ln(xi / (1 - xi)) with ghosts."""
+    for i in range(xi.shape[0]):
+        for j in range(xi.shape[1]):
+            for k in range(xi.shape[2]):
+                c = min(max(xi[i, j, k], CLIP), 1.0 - CLIP)
+                psi[i + 1, j, k + 1] = math.log(c / (1.0 - c))
+    _fill_ghosts(psi, periodic)
 
 
 @njit(cache=True)
 def pad(values, periodic, padded):
-    """Write ``values`` with ghosts as ``profile_coordinate`` gives psi."""
-    padded[1:-1, 1:-1] = values
-    padded[1:-1, 0] = values[:, -1] if periodic else values[:, 0]
-    padded[1:-1, -1] = values[:, 0] if periodic else values[:, -1]
-    padded[0] = padded[1]
-    padded[-1] = padded[-2]
+    """Write ``values`` with ghosts."""
+    padded[1:-1, :, 1:-1] = values
+    _fill_ghosts(padded, periodic)
 
 
-@njit(cache=True)
-def _see(psi, barrier, obstacle, i, j, k, m):
-    """Return psi of the neighbour (k, m) as cell (i, j) sees it: its own value if the neighbour is closed to it.
+@njit(cache=True, forceinline=True)
+def _see(psi, obstacle, own, limit, i, j, k):
+    """Return psi of the neighbour (i, j, k) as a cell with psi ``own`` sees it: its own if the neighbour is closed to it.
 
-    A neighbour is closed if its ``obstacle`` exceeds the cell's ``barrier``. A front then meets that wall at a right
-    angle. Without this the steep fall of psi into a wall turns n across the front beside it, and xi diffuses ahead.
+    A neighbour is closed if its ``obstacle`` exceeds the cell's barrier, ``limit``. A front then meets that wall at a
+    right angle. Without this the steep fall of psi into a wall turns n across the front beside it, and xi diffuses ahead.
     """
-    return psi[i, j] if obstacle[k, m] > barrier[i, j] else psi[k, m]
+    return own if obstacle[i, j, k] > limit else psi[i, j, k]
 
 
-@njit(cache=True)
-def _normal_x(psi, barrier, obstacle, i, j, dx, dy, floor):
+@njit(cache=True, forceinline=True)
+def _difference_x(psi, barrier, obstacle, i, j, k):
+    """Difference of psi over the two neighbours along x of padded cell (i, j, k), as it sees them."""
+    own, limit = psi[i, j, k], barrier[i, j, k]
+    high = _see(psi, obstacle, own, limit, i + 1, j, k)
+    return high - _see(psi, obstacle, own, limit, i - 1, j, k)
+
+
+@njit(cache=True, forceinline=True)
+def _difference_y(psi, barrier, obstacle, i, j, k, periodic):
+    own, limit, n = psi[i, j, k], barrier[i, j, k], psi.shape[1]
+    high = _see(psi, obstacle, own, limit, i, _after(j, n, periodic), k)
+    return high - _see(psi, obstacle, own, limit, i, _before(j, n, periodic), k)
+
+
+@njit(cache=True, forceinline=True)
+def _difference_z(psi, barrier, obstacle, i, j, k):
+    own, limit = psi[i, j, k], barrier[i, j, k]
+    high = _see(psi, obstacle, own, limit, i, j, k + 1)
+    return high - _see(psi, obstacle, own, limit, i, j, k - 1)
+
+
+@njit(cache=True, forceinline=True)
+def _normal_x(psi, barrier, obstacle, i, j, k, dx, dy, dz, periodic, floor):
     """Component along x of n on the face between padded cells i and i + 1."""
-    along = (psi[i + 1, j] - psi[i, j]) / dx
-    across = _see(psi, barrier, obstacle, i, j, i, j + 1) - _see(psi, barrier, obstacle, i, j, i, j - 1)
-    across += _see(psi, barrier, obstacle, i + 1, j, i + 1, j + 1) - _see(
-        psi, barrier, obstacle, i + 1, j, i + 1, j - 1
-    )
-    across /= 4.0 * dy
-    return along / math.sqrt(along * along + across * across + floor)
+    along = (psi[i + 1, j, k] - psi[i, j, k]) / dx
+    square = along * along + floor
+    z = _difference_z(psi, barrier, obstacle, i, j, k) + _difference_z(psi, barrier, obstacle, i + 1, j, k)
+    square += (z / (4.0 * dz)) ** 2
+    if psi.shape[1] > 1:
+        y = _difference_y(psi, barrier, obstacle, i, j, k, periodic)
+        y += _difference_y(psi, barrier, obstacle, i + 1, j, k, periodic)
+        square += (y / (4.0 * dy)) ** 2
+    return along / math.sqrt(square)
+
+
+@njit(cache=True, forceinline=True)
+def _normal_y(psi, barrier, obstacle, i, j, k, dx, dy, dz, periodic, floor):
+    """Component along y of n on the face between layers j and the one after it."""
+    after = _after(j, psi.shape[1], periodic)
+    along = (psi[i, after, k] - psi[i, j, k]) / dy
+    x = _difference_x(psi, barrier, obstacle, i, j, k) + _difference_x(psi, barrier, obstacle, i, after, k)
+    z = _difference_z(psi, barrier, obstacle, i, j, k) + _difference_z(psi, barrier, obstacle, i, after, k)
+    return along / math.sqrt(along * along + (x / (4.0 * dx)) ** 2 + (z / (4.0 * dz)) ** 2 + floor)
+
+
+@njit(cache=True, forceinline=True)
+def _normal_z(psi, barrier, obstacle, i, j, k, dx, dy, dz, periodic, floor):
+    """Component along z of n on the face between padded cells k and k + 1."""
+    along = (psi[i, j, k + 1] - psi[i, j, k]) / dz
+    square = along * along + floor
+    x = _difference_x(psi, barrier, obstacle, i, j, k) + _difference_x(psi, barrier, obstacle, i, j, k + 1)
+    square += (x / (4.0 * dx)) ** 2
+    if psi.shape[1] > 1:
+        y = _difference_y(psi, barrier, obstacle, i, j, k, periodic)
+        y += _difference_y(psi, barrier, obstacle, i, j, k + 1, periodic)
+        square += (y / (4.0 * dy)) ** 2
+    return along / math.sqrt(square)
+
+
+@njit(cache=True, forceinline=True)
+def _bend(psi, barrier, i, j, k, dx, dy, dz, periodic, floor):
+    """Return -div n in padded cell (i, j, k)."""
+    nx, ny, nz = psi.shape[0] - 2, psi.shape[1], psi.shape[2] - 2
+    here = barrier[i, j, k]
+    value = 0.0
+    if nx > 1:
+        if i < nx and barrier[i + 1, j, k] == here:
+            value -= _normal_x(psi, barrier, barrier, i, j, k, dx, dy, dz, periodic, floor) / dx
+        if i > 1 and barrier[i - 1, j, k] == here:
+            value += _normal_x(psi, barrier, barrier, i - 1, j, k, dx, dy, dz, periodic, floor) / dx
+    if ny > 1:
+        before = _before(j, ny, periodic)
+        if _after(j, ny, periodic) != j and barrier[i, _after(j, ny, periodic), k] == here:
+            value -= _normal_y(psi, barrier, barrier, i, j, k, dx, dy, dz, periodic, floor) / dy
+        if before != j and barrier[i, before, k] == here:
+            value += _normal_y(psi, barrier, barrier, i, before, k, dx, dy, dz, periodic, floor) / dy
+    if nz > 1:
+        if barrier[i, j, k + 1] == here:
+            value -= _normal_z(psi, barrier, barrier, i, j, k, dx, dy, dz, periodic, floor) / dz
+        if barrier[i, j, k - 1] == here:
+            value += _normal_z(psi, barrier, barrier, i, j, k - 1, dx, dy, dz, periodic, floor) / dz
+    return value
 
 
 @njit(cache=True)
-def _normal_y(psi, barrier, obstacle, i, j, dx, dy, floor):
-    """Component along y of n on the face between padded cells j and j + 1."""
-    along = (psi[i, j + 1] - psi[i, j]) / dy
-    across = _see(psi, barrier, obstacle, i, j, i + 1, j) - _see(psi, barrier, obstacle, i, j, i - 1, j)
-    across += _see(psi, barrier, obstacle, i, j + 1, i + 1, j + 1) - _see(
-        psi, barrier, obstacle, i, j + 1, i - 1, j + 1
-    )
-    across /= 4.0 * dx
-    return along / math.sqrt(along * along + across * across + floor)
-
-
-@njit(cache=True)
-def curvature(psi, barrier, dx, dy, width, out):
+def curvature(psi, barrier, dx, dy, dz, periodic, width, out):
     """Write -div n, positive where the phase xi = 1 is convex [1/m]; second order where psi is smooth.
 
+    Far from the interface, where psi is cut off, it is 0.
     ``barrier`` (padded): no normal crosses a step of it, so that metal between walls has the curvature of its front only.
     """
     floor = (REGULARISATION / width) ** 2
-    nx, ny = out.shape
-    for i in range(1, nx + 1):
-        for j in range(1, ny + 1):
-            value = 0.0
-            if nx > 1:
-                if i < nx and barrier[i + 1, j] == barrier[i, j]:
-                    value -= _normal_x(psi, barrier, barrier, i, j, dx, dy, floor) / dx
-                if i > 1 and barrier[i - 1, j] == barrier[i, j]:
-                    value += _normal_x(psi, barrier, barrier, i - 1, j, dx, dy, floor) / dx
-            if ny > 1:
-                if barrier[i, j + 1] == barrier[i, j]:
-                    value -= _normal_y(psi, barrier, barrier, i, j, dx, dy, floor) / dy
-                if barrier[i, j - 1] == barrier[i, j]:
-                    value += _normal_y(psi, barrier, barrier, i, j - 1, dx, dy, floor) / dy
-            out[i - 1, j - 1] = value
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            for k in range(out.shape[2]):
+                out[i, j, k] = 0.0
+                if abs(psi[i + 1, j, k + 1]) < FARTHEST:
+                    out[i, j, k] = _bend(psi, barrier, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _blocked(flux, xi_a, xi_b, barrier_a, barrier_b, inert_a, inert_b, wall):
     """Tell whether a flux (> 0 from b to a) would fill the emptier cell although nothing drives xi into it.
 
@@ -138,51 +219,65 @@ def _blocked(flux, xi_a, xi_b, barrier_a, barrier_b, inert_a, inert_b, wall):
     return flux < 0.0 and inert_b and (barrier_b > barrier_a or barrier_b >= wall)
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _face_flux(xi_a, xi_b, theta_a, theta_b, normal, d, width):
     q = math.sqrt(max(xi_a * (1.0 - xi_a) * xi_b * (1.0 - xi_b), 0.0))
     theta = 2.0 * theta_a * theta_b / (theta_a + theta_b)
     return theta * width / d * (xi_b - xi_a - 2.0 * math.sinh(d * normal / (2.0 * width)) * q)
 
 
+@njit(cache=True, forceinline=True)
+def _matters(xi_a, xi_b):
+    """Tell whether the flux between two cells is more than round-off of what full cells hold."""
+    return abs(xi_a - xi_b) > NEGLIGIBLE or xi_a * (1.0 - xi_a) * xi_b * (1.0 - xi_b) > NEGLIGIBLE**2
+
+
 @njit(cache=True)
-def profile_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, width, rate):
+def profile_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, rate):
     """Write (1 / theta) div(flux / M) [1/m]: what M dt multiplies.
 
     theta : volume per volume of cell that xi fills. barrier, inert, wall : see ``_blocked``. padded, obstacle : the barrier with
     ghosts, everywhere and where cells are inert (else 0); see ``_see``. The box is closed along x.
     """
-    nx, ny = xi.shape
+    nx, ny, nz = xi.shape
     floor = (REGULARISATION / width) ** 2
     rate[:] = 0.0
     for i in range(nx):
         for j in range(ny):
-            if i + 1 < nx:
-                normal = _normal_x(psi, padded, obstacle, i + 1, j + 1, dx, dy, floor)
-                flux = _face_flux(xi[i, j], xi[i + 1, j], theta[i, j], theta[i + 1, j], normal, dx, width) / dx
-                if not _blocked(
-                    flux, xi[i, j], xi[i + 1, j], barrier[i, j], barrier[i + 1, j], inert[i, j], inert[i + 1, j], wall
-                ):
-                    rate[i, j] += flux / theta[i, j]
-                    rate[i + 1, j] -= flux / theta[i + 1, j]
-            k = j + 1 if j + 1 < ny else 0
-            if ny > 1 and (k > 0 or periodic):
-                normal = _normal_y(psi, padded, obstacle, i + 1, j + 1, dx, dy, floor)
-                flux = _face_flux(xi[i, j], xi[i, k], theta[i, j], theta[i, k], normal, dy, width) / dy
-                if not _blocked(flux, xi[i, j], xi[i, k], barrier[i, j], barrier[i, k], inert[i, j], inert[i, k], wall):
-                    rate[i, j] += flux / theta[i, j]
-                    rate[i, k] -= flux / theta[i, k]
+            after = j + 1 if j + 1 < ny else 0
+            for k in range(nz):
+                x, t, p, still = xi[i, j, k], theta[i, j, k], barrier[i, j, k], inert[i, j, k]
+                if i + 1 < nx and _matters(x, xi[i + 1, j, k]):
+                    normal = _normal_x(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
+                    flux = _face_flux(x, xi[i + 1, j, k], t, theta[i + 1, j, k], normal, dx, width) / dx
+                    if not _blocked(flux, x, xi[i + 1, j, k], p, barrier[i + 1, j, k], still, inert[i + 1, j, k], wall):
+                        rate[i, j, k] += flux / t
+                        rate[i + 1, j, k] -= flux / theta[i + 1, j, k]
+                if ny > 1 and (after > 0 or periodic) and _matters(x, xi[i, after, k]):
+                    normal = _normal_y(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
+                    flux = _face_flux(x, xi[i, after, k], t, theta[i, after, k], normal, dy, width) / dy
+                    if not _blocked(flux, x, xi[i, after, k], p, barrier[i, after, k], still, inert[i, after, k], wall):
+                        rate[i, j, k] += flux / t
+                        rate[i, after, k] -= flux / theta[i, after, k]
+                right = k + 1 if k + 1 < nz else 0
+                if nz > 1 and (right > 0 or periodic) and _matters(x, xi[i, j, right]):
+                    normal = _normal_z(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
+                    flux = _face_flux(x, xi[i, j, right], t, theta[i, j, right], normal, dz, width) / dz
+                    if not _blocked(flux, x, xi[i, j, right], p, barrier[i, j, right], still, inert[i, j, right], wall):
+                        rate[i, j, k] += flux / t
+                        rate[i, j, right] -= flux / theta[i, j, right]
 
 
 @njit(cache=True)
-def restore_profile(xi, theta, barrier, inert, wall, periodic, dx, dy, width, travel, steps, psi, rate):
+def restore_profile(xi, theta, barrier, inert, wall, periodic, dx, dy, dz, width, travel, steps, psi, rate):
     """Advance xi in place by M dt = ``travel`` [m] in ``steps`` explicit steps; moves no volume (round-off)."""
     padded, obstacle = np.empty_like(psi), np.empty_like(psi)
     pad(barrier, periodic, padded)
     pad(np.where(inert, barrier, 0.0), periodic, obstacle)
     for _ in range(steps):
         profile_coordinate(xi, periodic, psi)
-        profile_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, width, rate)
+        profile_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, rate)
         for i in range(xi.shape[0]):
             for j in range(xi.shape[1]):
-                xi[i, j] += travel / steps * rate[i, j]
+                for k in range(xi.shape[2]):
+                    xi[i, j, k] += travel / steps * rate[i, j, k]

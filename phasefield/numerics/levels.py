@@ -10,50 +10,67 @@ from dataclasses import dataclass, field
 import numpy as np
 from numba import njit
 
+Triple = tuple[int, int, int]
+
 # columns of Hierarchy.levels
-NX, NY, FX, FY, CELLS, XFACES, YFACES = range(7)
+NX, NY, NZ, FX, FY, FZ, CELLS, XFACES, YFACES, ZFACES = range(10)
 DIRECT_CELLS = 32  # levels this small are solved directly
 
 
 @njit(cache=True)
 def cell_view(flat, levels, level, count):
-    """Return the ``count``-component cell array of a level, shape ``(count, nx+2, ny+2)``."""
-    n = (levels[level, NX] + 2) * (levels[level, NY] + 2)
+    """Return the ``count``-component cell array of a level, shape ``(count, nx+2, ny, nz+2)``."""
+    nx, ny, nz = levels[level, NX], levels[level, NY], levels[level, NZ]
+    n = (nx + 2) * ny * (nz + 2)
     start = count * levels[level, CELLS]
-    return flat[start : start + count * n].reshape((count, levels[level, NX] + 2, levels[level, NY] + 2))
+    return flat[start : start + count * n].reshape((count, nx + 2, ny, nz + 2))
 
 
 @njit(cache=True)
 def x_view(flat, levels, level):
-    """Return the conductances of the x faces of a level, shape ``(2, nx+1, ny+2)``."""
-    n = (levels[level, NX] + 1) * (levels[level, NY] + 2)
+    """Return the conductances of the x faces of a level, shape ``(2, nx+1, ny, nz+2)``."""
+    nx, ny, nz = levels[level, NX], levels[level, NY], levels[level, NZ]
+    n = (nx + 1) * ny * (nz + 2)
     start = 2 * levels[level, XFACES]
-    return flat[start : start + 2 * n].reshape((2, levels[level, NX] + 1, levels[level, NY] + 2))
+    return flat[start : start + 2 * n].reshape((2, nx + 1, ny, nz + 2))
 
 
 @njit(cache=True)
 def y_view(flat, levels, level):
-    """Return the conductances of the y faces of a level, shape ``(2, nx+2, ny+1)``."""
-    n = (levels[level, NX] + 2) * (levels[level, NY] + 1)
+    """Return the conductances of the y faces of a level, shape ``(2, nx+2, ny, nz+2)``; empty for a single layer."""
+    nx, ny, nz = levels[level, NX], levels[level, NY], levels[level, NZ]
+    if ny == 1:
+        ny = 0
+    n = (nx + 2) * ny * (nz + 2)
     start = 2 * levels[level, YFACES]
-    return flat[start : start + 2 * n].reshape((2, levels[level, NX] + 2, levels[level, NY] + 1))
+    return flat[start : start + 2 * n].reshape((2, nx + 2, ny, nz + 2))
+
+
+@njit(cache=True)
+def z_view(flat, levels, level):
+    """Return the conductances of the z faces of a level, shape ``(2, nx+2, ny, nz+1)``."""
+    nx, ny, nz = levels[level, NX], levels[level, NY], levels[level, NZ]
+    n = (nx + 2) * ny * (nz + 1)
+    start = 2 * levels[level, ZFACES]
+    return flat[start : start + 2 * n].reshape((2, nx + 2, ny, nz + 1))
 
 
 @dataclass
 class Hierarchy:
-    """Hold the levels of one grid; level 0 is filled by the caller, ``set_up`` makes the rest.
+    """Hold the levels of one box; level 0 is filled by the caller, ``set_up`` makes the rest.
 
     Parameters
     ----------
-    shape : cells ``(nx, ny)``.
+    shape : cells ``(nx, ny, nz)``; a 2-D grid is one layer along the middle axis.
     spacing : cell sizes; an axis whose cells are more than 1.5 times as long as the shortest waits.
     """
 
-    shape: tuple[int, int]
-    spacing: tuple[float, float]
+    shape: Triple
+    spacing: tuple[float, float, float]
     levels: np.ndarray = field(init=False)
     gx: np.ndarray = field(init=False)
     gy: np.ndarray = field(init=False)
+    gz: np.ndarray = field(init=False)
     coupling: np.ndarray = field(init=False)
     inverse: np.ndarray = field(init=False)  # of each cell's 2 x 2 block: [00, 11, 01]
     u: np.ndarray = field(init=False)
@@ -63,46 +80,53 @@ class Hierarchy:
 
     def __post_init__(self) -> None:
         self.levels = plan_levels(self.shape, self.spacing)
-        nx, ny = self.levels[-1, NX], self.levels[-1, NY]
-        cells = self.levels[-1, CELLS] + (nx + 2) * (ny + 2)
-        self.gx = np.zeros(2 * (self.levels[-1, XFACES] + (nx + 1) * (ny + 2)))
-        self.gy = np.zeros(2 * (self.levels[-1, YFACES] + (nx + 2) * (ny + 1)))
+        last = self.levels[-1]
+        ends = last[CELLS:] + np.array(_sizes(tuple(last[NX : NZ + 1])))
+        cells, xfaces, yfaces, zfaces = (int(n) for n in ends)
+        self.gx, self.gy, self.gz = np.zeros(2 * xfaces), np.zeros(2 * yfaces), np.zeros(2 * zfaces)
         self.coupling = np.zeros(cells)
         self.inverse = np.zeros(3 * cells)
         self.u = np.zeros(2 * cells)
         self.f = np.zeros(2 * cells)
         self.node = np.zeros((len(self.levels), 3))
-        n = 2 * nx * ny + 1
+        n = 2 * int(last[NX] * last[NY] * last[NZ]) + 1
         self.direct = np.zeros((n, n))
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """Return what the compiled functions take, in their order."""
-        return (self.levels, self.gx, self.gy, self.coupling, self.inverse, self.u, self.f, self.node, self.direct)
+        faces = (self.gx, self.gy, self.gz)
+        return (self.levels, *faces, self.coupling, self.inverse, self.u, self.f, self.node, self.direct)
 
-    def finest(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return views of gx, gy and coupling of level 0, to be filled."""
+    def finest(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return views of gx, gy, gz and coupling of level 0, to be filled."""
         return (
             x_view(self.gx, self.levels, 0),
             y_view(self.gy, self.levels, 0),
+            z_view(self.gz, self.levels, 0),
             cell_view(self.coupling, self.levels, 0, 1)[0],
         )
 
 
-def plan_levels(shape: tuple[int, int], spacing: tuple[float, float]) -> np.ndarray:
-    """Return one row per level: nx, ny, how many cells merge along x and y, and offsets into the flat arrays."""
+def _sizes(n: Triple) -> tuple[int, int, int, int]:
+    """Return how many entries cells, x, y and z faces take (see ``cell_view`` …)."""
+    nx, ny, nz = n
+    layers = ny if ny > 1 else 0
+    return (nx + 2) * ny * (nz + 2), (nx + 1) * ny * (nz + 2), (nx + 2) * layers * (nz + 2), (nx + 2) * ny * (nz + 1)
+
+
+def plan_levels(shape: Triple, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Return one row per level: cells, how many merge along each axis, and offsets into the flat arrays."""
     rows = []
     n, h = list(shape), list(spacing)
-    cells = xfaces = yfaces = 0
+    offsets = [0, 0, 0, 0]
     while True:
-        rows.append([n[0], n[1], 1, 1, cells, xfaces, yfaces])
-        if n[0] * n[1] <= DIRECT_CELLS:
+        rows.append([*n, 1, 1, 1, *offsets])
+        if n[0] * n[1] * n[2] <= DIRECT_CELLS:
             return np.array(rows, dtype=np.int64)
-        cells += (n[0] + 2) * (n[1] + 2)
-        xfaces += (n[0] + 1) * (n[1] + 2)
-        yfaces += (n[0] + 2) * (n[1] + 1)
-        shortest = min(h[a] for a in range(2) if n[a] > 1)
-        for a in range(2):
+        offsets = [start + size for start, size in zip(offsets, _sizes((n[0], n[1], n[2])), strict=True)]
+        shortest = min(h[a] for a in range(3) if n[a] > 1)
+        for a in range(3):
             if n[a] > 1 and h[a] <= 1.5 * shortest:
                 rows[-1][FX + a] = 2
                 n[a] = (n[a] + 1) // 2

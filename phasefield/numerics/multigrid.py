@@ -2,19 +2,25 @@
 
 The linear system, in unknowns u_0 and u_1 of each cell and the node's value v::
 
-    sum over faces g_k (u_k - neighbour) + c (u_k - u_other) = f_k        k = 0, 1
-    sum over the high faces g_k (v - u_k)                     = f_v
+    sum over faces g_c (u_c - neighbour) + k (u_c - u_other) = f_c        c = 0, 1
+    sum over the high faces g_c (v - u_c)                    = f_v
 
-with conductances g >= 0 on faces and a coupling c >= 0 in cells: symmetric, positive semi-definite. Arrays
-carry one ghost layer, ``[k, 0 … nx+1, 0 … ny+1]``; cell (i, j) of the box is entry (i, j) counted from 1::
+with conductances g >= 0 on faces and a coupling k >= 0 in cells: symmetric, positive semi-definite. Axes x and z carry
+one ghost layer, the middle axis y is wrapped by its index: arrays are ``[c, 0 … nx+1, 0 … ny-1, 0 … nz+1]``, cell
+(i, j, k) of the box, counted from 0, is entry (i + 1, j, k + 1)::
 
-        gx[k, i-1, j]   gx[k, i, j]
-    i-1      |     i     |     i+1        gy[k, i, j-1] and gy[k, i, j] likewise along y
+        gx[c, i-1, j, k]   gx[c, i, j, k]
+    i-1        |       i       |       i+1       gz[c, i, j, k-1] and gz[c, i, j, k] likewise along z
+        gy[c, i, j, k]   gy[c, i, j+1, k]
+    j-1        |       j       |       j+1       the last j is followed by the first
+
+A 2-D grid ``[x, y]`` is a box with one layer: its second axis is z here, and ``gy`` is empty. The innermost loop then
+runs along memory in 2-D and in 3-D, and one body serves both: tests of ``three`` do not change along a row.
 
 Face ``gx[:, 0]`` leads to ground (value 0), face ``gx[:, nx]`` to the node, whose value stands in ghost row
-``nx + 1``. Faces ``gy[:, :, 0]`` and ``gy[:, :, ny]`` are one periodic face, or closed (0).
+``nx + 1``. Faces ``gz[..., 0]`` and ``gz[..., nz]`` are one periodic face, or closed (0); so is ``gy[:, :, 0]``.
 
-All levels live one behind the other in flat arrays, so that one compiled function walks them. Rows of a colour do
+All levels live one behind the other in flat arrays, so that one compiled function walks them. Planes of a colour do
 not depend on each other: with ``parallel`` large levels are relaxed by all threads, with the same result to the bit.
 """
 
@@ -23,7 +29,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from phasefield.numerics.levels import FX, FY, NX, NY, Hierarchy, cell_view, x_view, y_view
+from phasefield.numerics.coarsening import coarsen, sum_cells
+from phasefield.numerics.levels import FX, FY, FZ, NX, NY, NZ, Hierarchy, cell_view, x_view, y_view, z_view
 
 __all__ = ["Hierarchy", "fill_ghosts", "set_up", "v_cycle"]
 
@@ -31,289 +38,266 @@ PARALLEL_CELLS = 50_000  # threads cost more than they save on smaller levels (1
 
 
 @njit(cache=True)
-def _coarse_conductance(face, inner_low, inner_high):
-    """Return what a fine face counts for between two aggregates; ``inner``: of the faces inside them, 0 if none.
-
-    The sum of fine conductances would be Galerkin's operator for piecewise constant transfer; it overrates smooth
-    errors twofold, since centres of aggregates are twice as far apart. So half the resistance inside each aggregate
-    comes in series, at most doubling the face's own: half in the bulk, nearly the whole for a thin resistive sheet.
-    Tried: one half everywhere (a third more iterations with sheets), no bound (three times the iterations).
-    """
-    if face <= 0.0:
-        return 0.0
-    inside = 0.0
-    if inner_low > 0.0:
-        inside += 0.5 * face / inner_low
-    if inner_high > 0.0:
-        inside += 0.5 * face / inner_high
-    return face / (1.0 + min(inside, 1.0))
-
-
-@njit(cache=True)
-def _coarsen_x(fine, coarse, fx, fy):
-    """Make the conductances of a coarse level's x faces: rows of an aggregate add."""
-    n, m = fine.shape[1] - 1, fine.shape[2] - 2
-    coarse[:] = 0.0
-    for i_c in range(coarse.shape[1]):
-        i = min(i_c * fx, n)
-        low = fx == 2 and i > 1 and i % 2 == 0
-        high = fx == 2 and i + 1 < n
-        for k in range(2):
-            for j in range(1, m + 1):
-                inner_low = fine[k, i - 1, j] if low else 0.0
-                inner_high = fine[k, i + 1, j] if high else 0.0
-                coarse[k, i_c, (j - 1) // fy + 1] += _coarse_conductance(fine[k, i, j], inner_low, inner_high)
-
-
-@njit(cache=True)
-def _coarsen_y(fine, coarse, fx, fy):
-    """As ``_coarsen_x``, along y; the periodic face joins the last aggregate to the first."""
-    n, m = fine.shape[1] - 2, fine.shape[2] - 1
-    last = coarse.shape[2] - 1
-    coarse[:] = 0.0
-    if last == 1:
-        return
-    for i in range(1, n + 1):
-        for j_c in range(last):
-            j = j_c * fy
-            j_low = j - 1 if j > 0 else m - 1
-            low = fy == 2 and (j > 0 or m % 2 == 0)
-            high = fy == 2 and j + 1 < m
-            for k in range(2):
-                inner_low = fine[k, i, j_low] if low else 0.0
-                inner_high = fine[k, i, j + 1] if high else 0.0
-                coarse[k, (i - 1) // fx + 1, j_c] += _coarse_conductance(fine[k, i, j], inner_low, inner_high)
-    coarse[:, :, last] = coarse[:, :, 0]
-
-
-@njit(cache=True)
-def _sum_cells(fine, coarse, fx, fy):
-    coarse[:] = 0.0
-    for i in range(1, fine.shape[0] - 1):
-        for j in range(1, fine.shape[1] - 1):
-            coarse[(i - 1) // fx + 1, (j - 1) // fy + 1] += fine[i, j]
-
-
-@njit(cache=True)
-def _invert_blocks(gx, gy, coupling, inverse):
+def _invert_blocks(gx, gy, gz, coupling, inverse):
     """Invert each cell's 2 x 2 block [d0 + c, -c; -c, d1 + c]."""
+    ny = coupling.shape[1]
+    three = ny > 1
     for i in range(1, coupling.shape[0] - 1):
-        for j in range(1, coupling.shape[1] - 1):
-            c = coupling[i, j]
-            d0 = gx[0, i - 1, j] + gx[0, i, j] + gy[0, i, j - 1] + gy[0, i, j]
-            d1 = gx[1, i - 1, j] + gx[1, i, j] + gy[1, i, j - 1] + gy[1, i, j]
-            determinant = d0 * d1 + c * (d0 + d1)
-            inverse[0, i, j] = (d1 + c) / determinant
-            inverse[1, i, j] = (d0 + c) / determinant
-            inverse[2, i, j] = c / determinant
+        for j in range(ny):
+            after = j + 1 if j + 1 < ny else 0
+            for k in range(1, coupling.shape[2] - 1):
+                c = coupling[i, j, k]
+                d0 = gx[0, i - 1, j, k] + gx[0, i, j, k] + gz[0, i, j, k - 1] + gz[0, i, j, k]
+                d1 = gx[1, i - 1, j, k] + gx[1, i, j, k] + gz[1, i, j, k - 1] + gz[1, i, j, k]
+                if three:
+                    d0 += gy[0, i, j, k] + gy[0, i, after, k]
+                    d1 += gy[1, i, j, k] + gy[1, i, after, k]
+                determinant = d0 * d1 + c * (d0 + d1)
+                inverse[0, i, j, k] = (d1 + c) / determinant
+                inverse[1, i, j, k] = (d0 + c) / determinant
+                inverse[2, i, j, k] = c / determinant
 
 
 @njit(cache=True)
-def _invert_coarsest(gx, gy, coupling, free_node, direct):
+def _join(a, first, second, g):
+    a[first, first] += g
+    a[second, second] += g
+    a[first, second] -= g
+    a[second, first] -= g
+
+
+@njit(cache=True)
+def _invert_coarsest(gx, gy, gz, coupling, free_node, direct):
     """Assemble the coarsest system densely and invert it; a node that is held gets a unit row."""
-    nx, ny = coupling.shape[0] - 2, coupling.shape[1] - 2
-    n = nx * ny
+    nx, ny, nz = coupling.shape[0] - 2, coupling.shape[1], coupling.shape[2] - 2
+    n = nx * ny * nz
     a = np.zeros(direct.shape)
-    for k in range(2):
-        for i in range(1, nx + 1):
-            for j in range(1, ny + 1):
-                me = k * n + (i - 1) * ny + j - 1
-                other = (1 - k) * n + (i - 1) * ny + j - 1
-                a[me, me] += coupling[i, j]
-                a[me, other] -= coupling[i, j]
-                a[me, me] += gx[k, i - 1, j] + gx[k, i, j]
-                if i > 1:
-                    a[me, me - ny] -= gx[k, i - 1, j]
-                if i < nx:
-                    a[me, me + ny] -= gx[k, i, j]
-                elif free_node:
-                    a[me, 2 * n] -= gx[k, i, j]
-                    a[2 * n, me] -= gx[k, i, j]
-                    a[2 * n, 2 * n] += gx[k, i, j]
-                if ny > 1:
-                    right = k * n + (i - 1) * ny + j % ny
-                    g = gy[k, i, j]
-                    a[me, me] += g
-                    a[me, right] -= g
-                    a[right, right] += g
-                    a[right, me] -= g
+    for c in range(2):
+        for i in range(nx):
+            for j in range(ny):
+                for k in range(nz):
+                    me = c * n + (i * ny + j) * nz + k
+                    if c == 0:
+                        _join(a, me, n + me, coupling[i + 1, j, k + 1])
+                    if i == 0:
+                        a[me, me] += gx[c, 0, j, k + 1]
+                    if i + 1 < nx:
+                        _join(a, me, me + ny * nz, gx[c, i + 1, j, k + 1])
+                    elif free_node:
+                        _join(a, me, 2 * n, gx[c, nx, j, k + 1])
+                    else:
+                        a[me, me] += gx[c, nx, j, k + 1]
+                    if ny > 1:
+                        _join(a, me, c * n + (i * ny + (j + 1) % ny) * nz + k, gy[c, i + 1, (j + 1) % ny, k + 1])
+                    if nz > 1:
+                        _join(a, me, c * n + (i * ny + j) * nz + (k + 1) % nz, gz[c, i + 1, j, k + 1])
     if a[2 * n, 2 * n] == 0.0:
         a[2 * n, 2 * n] = 1.0
     direct[:] = np.linalg.inv(a)
 
 
 @njit(cache=True)
-def set_up(levels, gx, gy, coupling, inverse, u, f, node, direct, free_node):
-    """Make the coarse levels from level 0 (gx, gy, coupling filled, periodic faces twice)."""
+def set_up(levels, gx, gy, gz, coupling, inverse, u, f, node, direct, free_node):
+    """Make the coarse levels from level 0 (faces and coupling filled, periodic z faces twice)."""
     last = levels.shape[0] - 1
     for level in range(levels.shape[0]):
-        lx, ly, lc = x_view(gx, levels, level), y_view(gy, levels, level), cell_view(coupling, levels, level, 1)[0]
-        _invert_blocks(lx, ly, lc, cell_view(inverse, levels, level, 3))
+        lx, ly, lz = x_view(gx, levels, level), y_view(gy, levels, level), z_view(gz, levels, level)
+        lc = cell_view(coupling, levels, level, 1)[0]
+        _invert_blocks(lx, ly, lz, lc, cell_view(inverse, levels, level, 3))
         total = 0.0
-        for k in range(2):
-            for j in range(1, lx.shape[2] - 1):
-                total += lx[k, -1, j]
+        for c in range(2):
+            for j in range(lx.shape[2]):
+                for k in range(1, lx.shape[3] - 1):
+                    total += lx[c, -1, j, k]
         node[level, 2] = total
         if level < last:
-            fx, fy = levels[level, FX], levels[level, FY]
-            _coarsen_x(lx, x_view(gx, levels, level + 1), fx, fy)
-            _coarsen_y(ly, y_view(gy, levels, level + 1), fx, fy)
-            _sum_cells(lc, cell_view(coupling, levels, level + 1, 1)[0], fx, fy)
+            fx, fy, fz = levels[level, FX], levels[level, FY], levels[level, FZ]
+            cx, cy, cz = x_view(gx, levels, level + 1), y_view(gy, levels, level + 1), z_view(gz, levels, level + 1)
+            coarsen(lx, ly, lz, cx, cy, cz, fx, fy, fz)
+            sum_cells(lc, cell_view(coupling, levels, level + 1, 1)[0], fx, fy, fz)
         else:
-            _invert_coarsest(lx, ly, lc, free_node, direct)
+            _invert_coarsest(lx, ly, lz, lc, free_node, direct)
 
 
 @njit(cache=True)
 def fill_ghosts(u, node_value):
-    """Set the ghost columns (periodic copies) and the ghost rows (ground and node)."""
-    nx, ny = u.shape[1] - 2, u.shape[2] - 2
-    for k in range(2):
+    """Set the ghost layers along z (periodic copies) and along x (ground and node)."""
+    nx, nz = u.shape[1] - 2, u.shape[3] - 2
+    for c in range(2):
+        u[c, 0] = 0.0
+        u[c, nx + 1] = node_value
         for i in range(1, nx + 1):
-            u[k, i, 0] = u[k, i, ny]
-            u[k, i, ny + 1] = u[k, i, 1]
-        for j in range(ny + 2):
-            u[k, 0, j] = 0.0
-            u[k, nx + 1, j] = node_value
+            for j in range(u.shape[2]):
+                u[c, i, j, 0] = u[c, i, j, nz]
+                u[c, i, j, nz + 1] = u[c, i, j, 1]
 
 
 @njit(cache=True)
-def _relax_row(u, f, gx, gy, inverse, i, colour):
-    """Solve the 2 x 2 block of every cell of one colour in row i: (i + j) odd is colour 0."""
-    ny = u.shape[2] - 2
-    for j in range(2 - (i + colour + 1) % 2, ny + 1, 2):
-        a = f[0, i, j] + gx[0, i - 1, j] * u[0, i - 1, j] + gx[0, i, j] * u[0, i + 1, j]
-        a += gy[0, i, j - 1] * u[0, i, j - 1] + gy[0, i, j] * u[0, i, j + 1]
-        b = f[1, i, j] + gx[1, i - 1, j] * u[1, i - 1, j] + gx[1, i, j] * u[1, i + 1, j]
-        b += gy[1, i, j - 1] * u[1, i, j - 1] + gy[1, i, j] * u[1, i, j + 1]
-        u[0, i, j] = inverse[0, i, j] * a + inverse[2, i, j] * b
-        u[1, i, j] = inverse[2, i, j] * a + inverse[1, i, j] * b
-    for k in range(2):
-        u[k, i, 0] = u[k, i, ny]
-        u[k, i, ny + 1] = u[k, i, 1]
+def _relax_plane(u, f, gx, gy, gz, inverse, i, colour, backward):
+    """Solve the 2 x 2 block of every cell of one colour in plane i: (i + j + k) odd is colour 0.
+
+    ``backward`` goes through the rows the other way: with an odd number of layers the first and the last one, which
+    touch, are of one colour, and only so is a sweep the transpose of the other.
+    """
+    ny, nz = u.shape[2], u.shape[3] - 2
+    three = ny > 1
+    for step in range(ny):
+        j = ny - 1 - step if backward else step
+        before = j - 1 if j > 0 else ny - 1
+        after = j + 1 if j + 1 < ny else 0
+        for k in range(2 - (i + j + colour + 1) % 2, nz + 1, 2):
+            a = f[0, i, j, k] + gx[0, i - 1, j, k] * u[0, i - 1, j, k] + gx[0, i, j, k] * u[0, i + 1, j, k]
+            a += gz[0, i, j, k - 1] * u[0, i, j, k - 1] + gz[0, i, j, k] * u[0, i, j, k + 1]
+            b = f[1, i, j, k] + gx[1, i - 1, j, k] * u[1, i - 1, j, k] + gx[1, i, j, k] * u[1, i + 1, j, k]
+            b += gz[1, i, j, k - 1] * u[1, i, j, k - 1] + gz[1, i, j, k] * u[1, i, j, k + 1]
+            if three:
+                a += gy[0, i, j, k] * u[0, i, before, k] + gy[0, i, after, k] * u[0, i, after, k]
+                b += gy[1, i, j, k] * u[1, i, before, k] + gy[1, i, after, k] * u[1, i, after, k]
+            u[0, i, j, k] = inverse[0, i, j, k] * a + inverse[2, i, j, k] * b
+            u[1, i, j, k] = inverse[2, i, j, k] * a + inverse[1, i, j, k] * b
+        for c in range(2):
+            u[c, i, j, 0] = u[c, i, j, nz]
+            u[c, i, j, nz + 1] = u[c, i, j, 1]
 
 
 @njit(cache=True)
 def _relax_node(u, gx, rhs, total):
     """Balance the node and put its value into the ghost row; returns it."""
-    nx, ny = u.shape[1] - 2, u.shape[2] - 2
+    nx = u.shape[1] - 2
     value = rhs
-    for k in range(2):
-        for j in range(1, ny + 1):
-            value += gx[k, nx, j] * u[k, nx, j]
+    for c in range(2):
+        for j in range(u.shape[2]):
+            for k in range(1, u.shape[3] - 1):
+                value += gx[c, nx, j, k] * u[c, nx, j, k]
     value /= total
-    for k in range(2):
-        for j in range(ny + 2):
-            u[k, nx + 1, j] = value
+    for c in range(2):
+        u[c, nx + 1] = value
     return value
 
 
 @njit(cache=True)
-def _relax_serial(u, f, gx, gy, inverse, colour):
+def _relax_serial(u, f, gx, gy, gz, inverse, colour, backward):
     for i in range(1, u.shape[1] - 1):
-        _relax_row(u, f, gx, gy, inverse, i, colour)
+        _relax_plane(u, f, gx, gy, gz, inverse, i, colour, backward)
 
 
 @njit(parallel=True, cache=True)
-def _relax_parallel(u, f, gx, gy, inverse, colour):
+def _relax_parallel(u, f, gx, gy, gz, inverse, colour, backward):
     for i in prange(1, u.shape[1] - 1):
-        _relax_row(u, f, gx, gy, inverse, i, colour)
+        _relax_plane(u, f, gx, gy, gz, inverse, i, colour, backward)
 
 
 @njit(cache=True)
-def _relax(u, f, gx, gy, inverse, first_colour, parallel):
-    """Relax both colours, ``first_colour`` first."""
+def _relax(u, f, gx, gy, gz, inverse, backward, parallel):
+    """Relax both colours, colour 0 first, or the other way round."""
     for step in range(2):
+        colour = 1 - step if backward else step
         if parallel:
-            _relax_parallel(u, f, gx, gy, inverse, (first_colour + step) % 2)
+            _relax_parallel(u, f, gx, gy, gz, inverse, colour, backward)
         else:
-            _relax_serial(u, f, gx, gy, inverse, (first_colour + step) % 2)
+            _relax_serial(u, f, gx, gy, gz, inverse, colour, backward)
 
 
 @njit(cache=True)
-def _restrict_row(u, f, gx, gy, coupling, fx, fy, coarse, i_c):
-    """Sum the residual f - A u over the aggregates of one coarse row."""
+def _restrict_plane(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse, i_c):
+    """Sum the residual f - A u over the aggregates of one coarse plane."""
+    ny = u.shape[2]
+    three = ny > 1
     coarse[:, i_c] = 0.0
     for i in range((i_c - 1) * fx + 1, min(i_c * fx, u.shape[1] - 2) + 1):
-        for j in range(1, u.shape[2] - 1):
-            j_c = (j - 1) // fy + 1
-            c0, c1 = u[0, i, j], u[1, i, j]
-            exchange = coupling[i, j] * (c0 - c1)
-            out = gx[0, i - 1, j] * (c0 - u[0, i - 1, j]) + gx[0, i, j] * (c0 - u[0, i + 1, j])
-            out += gy[0, i, j - 1] * (c0 - u[0, i, j - 1]) + gy[0, i, j] * (c0 - u[0, i, j + 1])
-            coarse[0, i_c, j_c] += f[0, i, j] - out - exchange
-            out = gx[1, i - 1, j] * (c1 - u[1, i - 1, j]) + gx[1, i, j] * (c1 - u[1, i + 1, j])
-            out += gy[1, i, j - 1] * (c1 - u[1, i, j - 1]) + gy[1, i, j] * (c1 - u[1, i, j + 1])
-            coarse[1, i_c, j_c] += f[1, i, j] - out + exchange
+        for j in range(ny):
+            before = j - 1 if j > 0 else ny - 1
+            after = j + 1 if j + 1 < ny else 0
+            j_c = j // fy
+            for k in range(1, u.shape[3] - 1):
+                k_c = (k - 1) // fz + 1
+                c0, c1 = u[0, i, j, k], u[1, i, j, k]
+                exchange = coupling[i, j, k] * (c0 - c1)
+                out = gx[0, i - 1, j, k] * (c0 - u[0, i - 1, j, k]) + gx[0, i, j, k] * (c0 - u[0, i + 1, j, k])
+                out += gz[0, i, j, k - 1] * (c0 - u[0, i, j, k - 1]) + gz[0, i, j, k] * (c0 - u[0, i, j, k + 1])
+                if three:
+                    out += gy[0, i, j, k] * (c0 - u[0, i, before, k]) + gy[0, i, after, k] * (c0 - u[0, i, after, k])
+                coarse[0, i_c, j_c, k_c] += f[0, i, j, k] - out - exchange
+                out = gx[1, i - 1, j, k] * (c1 - u[1, i - 1, j, k]) + gx[1, i, j, k] * (c1 - u[1, i + 1, j, k])
+                out += gz[1, i, j, k - 1] * (c1 - u[1, i, j, k - 1]) + gz[1, i, j, k] * (c1 - u[1, i, j, k + 1])
+                if three:
+                    out += gy[1, i, j, k] * (c1 - u[1, i, before, k]) + gy[1, i, after, k] * (c1 - u[1, i, after, k])
+                coarse[1, i_c, j_c, k_c] += f[1, i, j, k] - out + exchange
 
 
 @njit(parallel=True, cache=True)
-def _restrict_parallel(u, f, gx, gy, coupling, fx, fy, coarse):
+def _restrict_parallel(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse):
     for i_c in prange(1, coarse.shape[1] - 1):
-        _restrict_row(u, f, gx, gy, coupling, fx, fy, coarse, i_c)
+        _restrict_plane(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse, i_c)
 
 
 @njit(cache=True)
-def _restrict_residual(u, f, gx, gy, coupling, fx, fy, coarse, parallel):
+def _restrict_residual(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse, parallel):
     if parallel:
-        _restrict_parallel(u, f, gx, gy, coupling, fx, fy, coarse)
+        _restrict_parallel(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse)
     else:
         for i_c in range(1, coarse.shape[1] - 1):
-            _restrict_row(u, f, gx, gy, coupling, fx, fy, coarse, i_c)
+            _restrict_plane(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse, i_c)
 
 
 @njit(cache=True)
-def _add_coarse(u, fx, fy, coarse):
-    for k in range(2):
+def _add_coarse(u, fx, fy, fz, coarse):
+    for c in range(2):
         for i in range(1, u.shape[1] - 1):
-            for j in range(1, u.shape[2] - 1):
-                u[k, i, j] += coarse[k, (i - 1) // fx + 1, (j - 1) // fy + 1]
+            for j in range(u.shape[2]):
+                for k in range(1, u.shape[3] - 1):
+                    u[c, i, j, k] += coarse[c, (i - 1) // fx + 1, j // fy, (k - 1) // fz + 1]
 
 
 @njit(cache=True)
 def _solve_coarsest(u, f, node, direct, free_node):
-    nx, ny = u.shape[1] - 2, u.shape[2] - 2
-    n = nx * ny
+    nx, ny, nz = u.shape[1] - 2, u.shape[2], u.shape[3] - 2
+    n = nx * ny * nz
     rhs = np.empty(2 * n + 1)
-    for k in range(2):
+    for c in range(2):
         for i in range(nx):
             for j in range(ny):
-                rhs[k * n + i * ny + j] = f[k, i + 1, j + 1]
+                for k in range(nz):
+                    rhs[c * n + (i * ny + j) * nz + k] = f[c, i + 1, j, k + 1]
     rhs[2 * n] = node[1] if free_node else 0.0
     x = direct @ rhs
-    for k in range(2):
+    for c in range(2):
         for i in range(nx):
             for j in range(ny):
-                u[k, i + 1, j + 1] = x[k * n + i * ny + j]
+                for k in range(nz):
+                    u[c, i + 1, j, k + 1] = x[c * n + (i * ny + j) * nz + k]
     node[0] = x[2 * n]
 
 
 @njit(cache=True)
-def v_cycle(levels, gx, gy, coupling, inverse, u, f, node, direct, free_node, sweeps, parallel):
+def v_cycle(levels, gx, gy, gz, coupling, inverse, u, f, node, direct, free_node, sweeps, parallel):
     """Approximate A^-1 f by one symmetric V-cycle from zero; level 0 of f, node[0, 1] in, u, node[0, 0] out."""
     last = levels.shape[0] - 1
     for level in range(last):
         lu, lf = cell_view(u, levels, level, 2), cell_view(f, levels, level, 2)
-        lx, ly = x_view(gx, levels, level), y_view(gy, levels, level)
+        lx, ly, lz = x_view(gx, levels, level), y_view(gy, levels, level), z_view(gz, levels, level)
         lc, li = cell_view(coupling, levels, level, 1)[0], cell_view(inverse, levels, level, 3)
         lu[:] = 0.0
         node[level, 0] = 0.0
-        shared = parallel and levels[level, NX] * levels[level, NY] >= PARALLEL_CELLS
+        shared = parallel and levels[level, NX] * levels[level, NY] * levels[level, NZ] >= PARALLEL_CELLS
         for _ in range(sweeps):
-            _relax(lu, lf, lx, ly, li, 0, shared)
+            _relax(lu, lf, lx, ly, lz, li, False, shared)
             if free_node:
                 node[level, 0] = _relax_node(lu, lx, node[level, 1], node[level, 2])
-        fx, fy = levels[level, FX], levels[level, FY]
-        _restrict_residual(lu, lf, lx, ly, lc, fx, fy, cell_view(f, levels, level + 1, 2), shared)
+        fx, fy, fz = levels[level, FX], levels[level, FY], levels[level, FZ]
+        _restrict_residual(lu, lf, lx, ly, lz, lc, fx, fy, fz, cell_view(f, levels, level + 1, 2), shared)
         node[level + 1, 1] = 0.0
     _solve_coarsest(cell_view(u, levels, last, 2), cell_view(f, levels, last, 2), node[last], direct, free_node)
     for level in range(last - 1, -1, -1):
         lu, lf = cell_view(u, levels, level, 2), cell_view(f, levels, level, 2)
-        lx, ly, li = x_view(gx, levels, level), y_view(gy, levels, level), cell_view(inverse, levels, level, 3)
-        shared = parallel and levels[level, NX] * levels[level, NY] >= PARALLEL_CELLS
-        _add_coarse(lu, levels[level, FX], levels[level, FY], cell_view(u, levels, level + 1, 2))
+        lx, ly, lz = x_view(gx, levels, level), y_view(gy, levels, level), z_view(gz, levels, level)
+        li = cell_view(inverse, levels, level, 3)
+        shared = parallel and levels[level, NX] * levels[level, NY] * levels[level, NZ] >= PARALLEL_CELLS
+        fx, fy, fz = levels[level, FX], levels[level, FY], levels[level, FZ]
+        _add_coarse(lu, fx, fy, fz, cell_view(u, levels, level + 1, 2))
         node[level, 0] += node[level + 1, 0]
         fill_ghosts(lu, node[level, 0])
         for _ in range(sweeps):
             if free_node:
                 node[level, 0] = _relax_node(lu, lx, node[level, 1], node[level, 2])
-            _relax(lu, lf, lx, ly, li, 1, shared)
+            _relax(lu, lf, lx, ly, lz, li, True, shared)

@@ -11,14 +11,13 @@ from phasefield.grid_labels import label_connected
 MOST = 400  # more pieces than this of one phase: the largest ones are kept
 
 
-def partition(mask: np.ndarray, lateral: Lateral) -> tuple[np.ndarray, int]:
-    """Number the connected pieces of ``mask`` from 0 and extend each to its nearest cells.
+def extend(labels: np.ndarray, count: int) -> tuple[np.ndarray, int]:
+    """Extend pieces 1 … count of ``labels`` to their nearest cells and number them from 0; only the largest are kept.
 
-    Returns labels of the shape of ``mask``, all cells labelled, and their count (0 if ``mask`` is empty).
+    Returns labels of the same shape, all cells labelled, and their count (0 if there is no piece).
     """
-    labels, count = label_connected(mask, lateral)
     if count == 0:
-        return np.zeros(mask.shape, dtype=np.int32), 0
+        return np.zeros(labels.shape, dtype=np.int32), 0
     if count > MOST:
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
         sizes[0] = 0
@@ -33,27 +32,27 @@ def partition(mask: np.ndarray, lateral: Lateral) -> tuple[np.ndarray, int]:
 class Regions:
     """Keep the regions of the last metal map and make them anew when it changed.
 
-    ``labels``: shape ``(2, nx+2, ny+2)``; for component 0 the pieces that are not metal, for component 1 the
+    ``labels``: shape ``(2, nx+2, ny, nz+2)``; for component 0 the pieces that are not metal, for component 1 the
     pieces of metal, numbered through. ``count`` is 0 when there is nothing a coarse grid would miss.
     """
 
-    def __init__(self, shape: tuple[int, ...], lateral: Lateral) -> None:
+    def __init__(self, shape: tuple[int, int, int], lateral: Lateral) -> None:
         self.lateral = lateral
-        self.labels = np.zeros((2, *(n + 2 for n in shape)), dtype=np.int32)
+        self.labels = np.zeros((2, shape[0] + 2, shape[1], shape[2] + 2), dtype=np.int32)
         self.count = 0
         self._metal: np.ndarray | None = None
 
     def update(self, metal: np.ndarray) -> None:
-        """Follow the boolean map ``metal``."""
+        """Follow the boolean map ``metal``, a box."""
         if self._metal is not None and np.array_equal(metal, self._metal):
             return
         self._metal = metal
-        inner = (slice(1, -1),) * metal.ndim
-        ceramic, n_ceramic = partition(~metal, self.lateral)
-        bodies, n_bodies = partition(metal, self.lateral)
-        if n_ceramic <= 1 and n_bodies <= 1:
+        ceramic, bodies = label_connected(~metal, self.lateral), label_connected(metal, self.lateral)
+        if ceramic[1] <= 1 and bodies[1] <= 1:
             self.count = 0
             return
-        self.labels[0][inner] = ceramic
-        self.labels[1][inner] = bodies + max(n_ceramic, 1)
-        self.count = max(n_ceramic, 1) + max(n_bodies, 1)
+        pieces, n_pieces = extend(*ceramic)
+        metals, n_metals = extend(*bodies)
+        self.labels[0, 1:-1, :, 1:-1] = pieces
+        self.labels[1, 1:-1, :, 1:-1] = metals + max(n_pieces, 1)
+        self.count = max(n_pieces, 1) + max(n_metals, 1)
