@@ -150,13 +150,13 @@ class NumbaBackend:
         self._check_finite(state, "metal_fraction")
 
     def restore_profile(self, xi: np.ndarray, travel: float) -> None:
-        """Let the profile flux act for M dt = ``travel`` [m], in place; ``xi`` is a box."""
+        """Let the profile flux act for M dt = ``travel`` [m], in place."""
         if travel <= 0.0:
             return
         c = self.ceramic
         steps = int(np.ceil(travel / self.sub_step))
         interface.restore_profile(
-            xi, c.accessible_fraction, c.accommodation_pressure, self.inert, self.wall, self.periodic,
+            xi.reshape(self.shape), c.accessible_fraction, c.accommodation_pressure, self.inert, self.wall, self.periodic,
             *self.spacing, self.width, travel, steps, self.psi, self.maps["work"],
         )  # fmt: skip
 

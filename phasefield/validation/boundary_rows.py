@@ -71,7 +71,8 @@ def ionic_conductances(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """Return the backend's ionic conductances of all inner faces [S/m], shapes (nx - 1, ny) and (nx, ny - 1)."""
     backend = cast("NumbaBackend", backend_for(problem))
     backend.solve(backend.initial_state(), 1.0, Control("voltage", 0.0))
-    return backend.gx[0, 1:-1, 1:-1].copy(), backend.gy[0, 1:-1, 1:-1].copy()
+    along_x, _, across = backend.faces
+    return along_x[0, 1:-1, 0, 1:-1].copy(), across[0, 1:-1, 0, 1:-1].copy()
 
 
 def dissipation(gx: np.ndarray, gy: np.ndarray, potential: np.ndarray) -> float:
