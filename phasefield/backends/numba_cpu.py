@@ -45,6 +45,7 @@ class NumbaBackend:
         self.shape = grid.box_shape
         self.spacing = grid.box_spacing
         self.periodic = grid.lateral == "periodic"
+        self.shares_work = self.threads > 1 and grid.size >= multigrid.PARALLEL_CELLS
         self.thermal = thermal_voltage(problem.temperature)
         self.volume = grid.cell_volume
         self.width = metal.interface_width
@@ -65,7 +66,7 @@ class NumbaBackend:
         self.delta = np.zeros((2, *padded))
         self.psi = np.zeros(padded)
         self.weight = np.zeros(padded)
-        maps = ("curvature", "area", "plating", "stripping", "source", "reservoir", "stored", "work")
+        maps = ("curvature", "area", "plating", "stripping", "source", "reservoir", "stored", "along", "rate")
         self.maps = {name: np.zeros(self.shape) for name in maps}
         self.inert = np.zeros(self.shape, dtype=np.bool_)
         self.low = np.zeros((2, *self.shape[1:]))
@@ -157,7 +158,7 @@ class NumbaBackend:
         steps = int(np.ceil(travel / self.sub_step))
         interface.restore_profile(
             xi.reshape(self.shape), c.accessible_fraction, c.accommodation_pressure, self.inert, self.wall, self.periodic,
-            *self.spacing, self.width, travel, steps, self.psi, self.maps["work"],
+            *self.spacing, self.width, travel, steps, self.psi, self.maps["along"], self.maps["rate"], self.shares_work,
         )  # fmt: skip
 
     def update_fields(self, state: State) -> None:

@@ -20,11 +20,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 
 CLIP = 1e-12  # xi is kept this far from 0 and 1, for psi only
 FARTHEST = 27.63  # |psi| at that distance
-NEGLIGIBLE = 1e-15  # of a cell: no flux so small is computed
+NEGLIGIBLE = CLIP  # of a cell: no flux so small is computed
 REGULARISATION = 1e-3  # of |grad psi| in units of 1 / width
 
 
@@ -233,51 +233,85 @@ def _matters(xi_a, xi_b):
 
 
 @njit(cache=True)
-def profile_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, rate):
-    """Write (1 / theta) div(flux / M) [1/m]: what M dt multiplies.
-
-    theta : volume per volume of cell that xi fills. barrier, inert, wall : see ``_blocked``. padded, obstacle : the barrier with
-    ghosts, everywhere and where cells are inert (else 0); see ``_see``. The box is closed along x.
-    """
+def _plane_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, i, along, rate):
+    """Write what the faces within plane i give to ``rate``, and into ``along`` the flux to plane i + 1."""
     nx, ny, nz = xi.shape
     floor = (REGULARISATION / width) ** 2
-    rate[:] = 0.0
-    for i in range(nx):
-        for j in range(ny):
-            after = j + 1 if j + 1 < ny else 0
-            for k in range(nz):
-                x, t, p, still = xi[i, j, k], theta[i, j, k], barrier[i, j, k], inert[i, j, k]
-                if i + 1 < nx and _matters(x, xi[i + 1, j, k]):
-                    normal = _normal_x(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
-                    flux = _face_flux(x, xi[i + 1, j, k], t, theta[i + 1, j, k], normal, dx, width) / dx
-                    if not _blocked(flux, x, xi[i + 1, j, k], p, barrier[i + 1, j, k], still, inert[i + 1, j, k], wall):
-                        rate[i, j, k] += flux / t
-                        rate[i + 1, j, k] -= flux / theta[i + 1, j, k]
-                if ny > 1 and (after > 0 or periodic) and _matters(x, xi[i, after, k]):
-                    normal = _normal_y(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
-                    flux = _face_flux(x, xi[i, after, k], t, theta[i, after, k], normal, dy, width) / dy
-                    if not _blocked(flux, x, xi[i, after, k], p, barrier[i, after, k], still, inert[i, after, k], wall):
-                        rate[i, j, k] += flux / t
-                        rate[i, after, k] -= flux / theta[i, after, k]
-                right = k + 1 if k + 1 < nz else 0
-                if nz > 1 and (right > 0 or periodic) and _matters(x, xi[i, j, right]):
-                    normal = _normal_z(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
-                    flux = _face_flux(x, xi[i, j, right], t, theta[i, j, right], normal, dz, width) / dz
-                    if not _blocked(flux, x, xi[i, j, right], p, barrier[i, j, right], still, inert[i, j, right], wall):
-                        rate[i, j, k] += flux / t
-                        rate[i, j, right] -= flux / theta[i, j, right]
+    rate[i] = 0.0
+    along[i] = 0.0
+    for j in range(ny):
+        after = j + 1 if j + 1 < ny else 0
+        for k in range(nz):
+            x, t, p, still = xi[i, j, k], theta[i, j, k], barrier[i, j, k], inert[i, j, k]
+            if i + 1 < nx and _matters(x, xi[i + 1, j, k]):
+                normal = _normal_x(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
+                flux = _face_flux(x, xi[i + 1, j, k], t, theta[i + 1, j, k], normal, dx, width) / dx
+                if not _blocked(flux, x, xi[i + 1, j, k], p, barrier[i + 1, j, k], still, inert[i + 1, j, k], wall):
+                    along[i, j, k] = flux
+            if ny > 1 and (after > 0 or periodic) and _matters(x, xi[i, after, k]):
+                normal = _normal_y(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
+                flux = _face_flux(x, xi[i, after, k], t, theta[i, after, k], normal, dy, width) / dy
+                if not _blocked(flux, x, xi[i, after, k], p, barrier[i, after, k], still, inert[i, after, k], wall):
+                    rate[i, j, k] += flux / t
+                    rate[i, after, k] -= flux / theta[i, after, k]
+            right = k + 1 if k + 1 < nz else 0
+            if nz > 1 and (right > 0 or periodic) and _matters(x, xi[i, j, right]):
+                normal = _normal_z(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
+                flux = _face_flux(x, xi[i, j, right], t, theta[i, j, right], normal, dz, width) / dz
+                if not _blocked(flux, x, xi[i, j, right], p, barrier[i, j, right], still, inert[i, j, right], wall):
+                    rate[i, j, k] += flux / t
+                    rate[i, j, right] -= flux / theta[i, j, right]
 
 
 @njit(cache=True)
-def restore_profile(xi, theta, barrier, inert, wall, periodic, dx, dy, dz, width, travel, steps, psi, rate):
-    """Advance xi in place by M dt = ``travel`` [m] in ``steps`` explicit steps; moves no volume (round-off)."""
+def _step_plane(xi, theta, along, rate, travel, i):
+    """Advance plane i by M dt = ``travel`` with what flows within it and through its two sides."""
+    for j in range(xi.shape[1]):
+        for k in range(xi.shape[2]):
+            through = along[i, j, k] - (along[i - 1, j, k] if i > 0 else 0.0)
+            xi[i, j, k] += travel * (rate[i, j, k] + through / theta[i, j, k])
+
+
+@njit(cache=True)
+def _sub_step(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, travel, along, rate):
+    for i in range(xi.shape[0]):
+        _plane_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, i, along, rate)
+    for i in range(xi.shape[0]):
+        _step_plane(xi, theta, along, rate, travel, i)
+
+
+@njit(parallel=True, cache=True)
+def _sub_step_parallel(
+    xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, travel, along, rate
+):
+    for i in prange(xi.shape[0]):
+        _plane_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, i, along, rate)
+    for i in prange(xi.shape[0]):
+        _step_plane(xi, theta, along, rate, travel, i)
+
+
+@njit(cache=True)
+def restore_profile(
+    xi, theta, barrier, inert, wall, periodic, dx, dy, dz, width, travel, steps, psi, along, rate, parallel=False
+):
+    """Advance xi in place by M dt = ``travel`` [m] in ``steps`` explicit steps of (1 / theta) div(flux / M).
+
+    Moves no volume (round-off); the box is closed along x.
+
+    theta : volume per volume of cell that xi fills. barrier, inert, wall : see ``_blocked``; cells that are inert are
+    obstacles of the height of their barrier, see ``_see``. psi, along, rate : work space, the first padded.
+    """
     padded, obstacle = np.empty_like(psi), np.empty_like(psi)
     pad(barrier, periodic, padded)
     pad(np.where(inert, barrier, 0.0), periodic, obstacle)
+    part = travel / steps
     for _ in range(steps):
         profile_coordinate(xi, periodic, psi)
-        profile_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, rate)
-        for i in range(xi.shape[0]):
-            for j in range(xi.shape[1]):
-                for k in range(xi.shape[2]):
-                    xi[i, j, k] += travel / steps * rate[i, j, k]
+        if parallel:
+            _sub_step_parallel(
+                xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, part, along, rate
+            )
+        else:
+            _sub_step(
+                xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, part, along, rate
+            )
