@@ -65,7 +65,9 @@ class Grid:
 
         Kernels work on boxes, the last axis innermost: so they run along memory in 2-D and in 3-D.
         """
-        return self.shape if len(self.shape) == 3 else (self.shape[0], 1, self.shape[1])
+        return (
+            (self.shape[0], self.shape[1], self.shape[2]) if len(self.shape) == 3 else (self.shape[0], 1, self.shape[1])
+        )
 
     @property
     def box_spacing(self) -> tuple[float, float, float]:
@@ -78,7 +80,7 @@ class Grid:
         The layer of a 2-D grid has no faces along the middle axis: an empty array stands for them.
         """
         if len(self.shape) == 3:
-            return fields
+            return fields[0], fields[1], fields[2]
         nx, ny = self.shape
         return fields[0].reshape(nx + 1, 1, ny), np.zeros((nx, 0, ny)), fields[1].reshape(nx, 1, ny + 1)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from phasefield.grid import Lateral
 from phasefield.grid_labels import label_connected
@@ -29,17 +31,52 @@ def extend(labels: np.ndarray, count: int) -> tuple[np.ndarray, int]:
     return (labels[tuple(nearest)] - 1).astype(np.int32), count
 
 
+def cells_between(sheets: tuple[np.ndarray, ...], metal: np.ndarray, lateral: Lateral) -> np.ndarray:
+    """Return labels, from 0, of the cells of a box that faces without a sheet connect: its grains.
+
+    ``sheets``: one array per axis on the box's faces (``Grid.box_faces``), > 0 where a sheet parts two cells.
+    ``metal``: no face connects its cells with others; an electrode would join all grains that touch it.
+    """
+    shape = metal.shape
+    number = np.arange(metal.size).reshape(shape)
+    first, second = [], []
+    for axis, sheet in enumerate(sheets):
+        if shape[axis] == 1:
+            continue
+        high = np.roll(number, -1, axis)
+        open_ = sheet.take(range(1, shape[axis] + 1), axis) == 0.0
+        open_ &= metal == np.roll(metal, -1, axis)
+        if axis == 0 or lateral == "mirror":
+            open_[(slice(None),) * axis + (-1,)] = False
+        first.append(number[open_])
+        second.append(high[open_])
+    row, column = np.concatenate(first), np.concatenate(second)
+    graph = coo_array((np.ones(row.size, dtype=np.int8), (row, column)), shape=(number.size, number.size))
+    return connected_components(graph, directed=False)[1].reshape(shape)
+
+
 class Regions:
     """Keep the regions of the last metal map and make them anew when it changed.
 
     ``labels``: shape ``(2, nx+2, ny, nz+2)``; for component 0 the pieces that are not metal, for component 1 the
     pieces of metal, numbered through. ``count`` is 0 when there is nothing a coarse grid would miss.
+
+    Parameters
+    ----------
+    grains : labels from 0 of the parts between resistive sheets, which coarse cells reach across: pieces end there.
+    always : sheets resist so much that their parts count even where metal encloses nothing.
     """
 
-    def __init__(self, shape: tuple[int, int, int], lateral: Lateral) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], lateral: Lateral, grains: np.ndarray | None = None, always: bool = False
+    ) -> None:
         self.lateral = lateral
         self.labels = np.zeros((2, shape[0] + 2, shape[1], shape[2] + 2), dtype=np.int32)
         self.count = 0
+        self._always = always
+        few = grains is not None and grains.max() < MOST
+        self._grains = grains + 1 if grains is not None and few else np.ones(shape, dtype=np.int32)
+        self._boxes = ndimage.find_objects(self._grains) if few else []
         self._metal: np.ndarray | None = None
 
     def update(self, metal: np.ndarray) -> None:
@@ -48,11 +85,20 @@ class Regions:
             return
         self._metal = metal
         ceramic, bodies = label_connected(~metal, self.lateral), label_connected(metal, self.lateral)
-        if ceramic[1] <= 1 and bodies[1] <= 1:
+        if ceramic[1] <= 1 and bodies[1] <= 1 and not self._always:
             self.count = 0
             return
-        pieces, n_pieces = extend(*ceramic)
+        pieces, n_pieces = extend(*(self._pieces_of_grains(~metal) if self._boxes else ceramic))
         metals, n_metals = extend(*bodies)
         self.labels[0, 1:-1, :, 1:-1] = pieces
         self.labels[1, 1:-1, :, 1:-1] = metals + max(n_pieces, 1)
         self.count = max(n_pieces, 1) + max(n_metals, 1)
+
+    def _pieces_of_grains(self, ceramic: np.ndarray) -> tuple[np.ndarray, int]:
+        """Label the connected pieces of ``ceramic`` grain by grain, from 1; periodic sides part them."""
+        labels, count = np.zeros(ceramic.shape, dtype=np.int32), 0
+        for grain, box in enumerate(self._boxes, start=1):
+            pieces, found = ndimage.label(ceramic[box] & (self._grains[box] == grain))
+            np.copyto(labels[box], pieces + count, where=pieces > 0)
+            count += found
+        return labels, count
