@@ -21,7 +21,7 @@ from phasefield.setup import build_setup
 
 def count(backend, current: float, use_regions: bool) -> int:
     """Return the iterations after which |r| < 1e-6 |b| (Euclidean norms), b a current [A/m] into the node, from zero."""
-    from phasefield.backends.numba_cpu import CG_LIMIT, SWEEPS
+    from phasefield.backends.numba_cpu import CG_LIMIT, INNER, SWEEPS
     from phasefield.numerics import krylov, multigrid
 
     multigrid.set_up(*backend.hierarchy.arrays, True)
@@ -29,12 +29,12 @@ def count(backend, current: float, use_regions: bool) -> int:
 
     def residual(limit: int) -> float:
         r = np.zeros_like(backend.u)
-        r[0, -1, 0] = current
+        r[0, -1, 0, 0] = current
         krylov.solve(
             np.zeros_like(r), r, backend.hierarchy.arrays, True, SWEEPS, backend.regions.labels, e_inverse,
             np.ones_like(backend.weight), np.zeros(2), limit,
         )  # fmt: skip
-        return float(np.hypot(np.linalg.norm(r[:, 1:-1, 1:-1]), r[0, -1, 0])) / current
+        return float(np.hypot(np.linalg.norm(r[(slice(None), *INNER)]), r[0, -1, 0, 0])) / current
 
     return next(limit for limit in range(1, CG_LIMIT) if residual(limit) < 1e-6)
 

@@ -28,8 +28,8 @@ file; the result is called after the file.
 - **Quantities are texts with their unit**: `"0.5 mA/cm^2"`, `"9 um"`, `"25 degC"`, `"5 ohm cm^2"`. Any unit of the right
   dimension will do; the tables name the usual one. Plain numbers stand only where there is no dimension.
 - **Only what is marked required must be there.** A table without required keys may be left out. `[grain_boundaries]` is
-  required unless `microstructure.kind` is `"single_crystal"`, and so is one of `protocol.current_density` and
-  `protocol.voltage`, and `protocol.duration`, `protocol.capacity` or both.
+  required unless `microstructure.kind` is `"single_crystal"`, and so is one of `protocol.current_density`,
+  `protocol.voltage` and `protocol.steps`; without steps `protocol.duration`, `protocol.capacity` or both, too.
 - **Faults** (unknown or missing keys, wrong units, values out of range) are reported all at once, each with its path and
   what would be right; then all faults between keys. The exit code is 2, and nothing is computed.
 - **From the command line or from Python** any entry can be changed: `--set "grid.spacing=0.3 um"`, or
@@ -41,6 +41,30 @@ file; the result is called after the file.
 [materials.set]
 "electrolyte.electronic_conductivity" = "1e-6 S/m"
 "interface.interface_resistance" = "2 ohm cm^2"
+```
+
+- **Steps of a protocol** are done one after the other; each ends at the first of its ends. A group of steps is repeated.
+  Entries of a list are numbered from 0: `--set "protocol.steps[0].steps[1].duration=5 min"`. A run whose steps are
+  through is `completed`; the ends that stand in `[protocol]` itself end it in any step. This plates for 10 min, rests,
+  strips the same charge, with 0.2, then 0.3, then 0.4 mA/cm², and raises the voltage at last:
+
+```toml
+[protocol]
+voltage_limit = "1 V"
+
+[[protocol.steps]]
+repeat = 3
+current_density_increment = "0.1 mA/cm^2"
+steps = [
+    { current_density = "0.2 mA/cm^2", duration = "10 min" },
+    { rest = true, duration = "5 min" },
+    { current_density = "-0.2 mA/cm^2", duration = "10 min" },
+]
+
+[[protocol.steps]]
+voltage = "0 mV"
+ramp_to = "50 mV"
+duration = "20 min"
 ```
 
 `phasefield check --schema` prints the JSON schema that this page is made from; editors can check case files with it.
@@ -61,12 +85,18 @@ def _sections(schema: dict[str, Any], table: dict[str, Any], path: str, about: s
     rows = []
     for key, entry in table["properties"].items():
         target = _table_of(schema, entry)
-        if target is None:
+        several = any("items" in choice for choice in _alternatives(entry))
+        nested = several and target is not None and target["properties"].keys() <= table["properties"].keys()
+        if target is None or nested:  # nested steps have keys of the table that they stand in
             rows.append(_row(key, entry, required=key in table.get("required", ())))
         else:
-            inner[key] = (target, entry.get("description", ""), key in table.get("required", ()))
+            inner[f"[{key}]" if several else key] = (
+                target,
+                entry.get("description", ""),
+                key in table.get("required", ()),
+            )
     if rows:
-        yield f"## `[{path}]`\n" if path else "## At the top of the file\n"
+        yield f"## `{_heading(path)}`\n" if path else "## At the top of the file\n"
         if about:
             yield f"{about}\n"
         yield "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows, ""])
@@ -79,9 +109,14 @@ def _alternatives(entry: dict[str, Any]) -> list[dict[str, Any]]:
     return [choice for choice in entry.get("anyOf", [entry]) if choice.get("type") != "null"]
 
 
+def _heading(path: str) -> str:
+    """Return how TOML opens the table: ``[a.b]``, or ``[[a.b]]`` for an entry of a list, here written ``a.[b]``."""
+    return f"[[{path.replace('[', '').replace(']', '')}]]" if path.endswith("]") else f"[{path}]"
+
+
 def _table_of(schema: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the table that an entry is, or None if it is a value."""
-    for choice in _alternatives(entry):
+    """Return the table that an entry is, or that the entries of a list are, or None if it is a value."""
+    for choice in (choice.get("items", choice) for choice in _alternatives(entry)):
         if "$ref" in choice:
             return schema["$defs"][choice["$ref"].rpartition("/")[2]]
     return None
@@ -114,6 +149,8 @@ def _value(entry: dict[str, Any]) -> str:
     sample = samples[0] if samples else entry.get("default")
     if any("pattern" in choice for choice in choices):
         return f"quantity, `{_unit(entry.get('default') or sample)}`"
+    if any("$ref" in choice.get("items", {}) for choice in choices):
+        return "list of tables"
     if "array" in kinds:
         written = json.dumps(sample)
         return f"list, `{written}`" if isinstance(sample, list) else f"quantity or list of them, `{_unit(sample)}`"

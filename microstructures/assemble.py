@@ -13,6 +13,7 @@ from microstructures.tessellation import Tessellation, ceramic_box
 from microstructures.voronoi_grains import voronoi
 from phasefield.grid import Grid
 
+CHUNK = 2**15  # cells whose distances from all facets of their grains are in memory at a time
 Kind = Literal["single_crystal", "bicrystal", "bricks", "voronoi"]
 
 
@@ -109,21 +110,43 @@ def _band_coverage(
     spacing = np.array(grid.spacing)
     reach = 0.5 * float(np.linalg.norm(spacing))
     covered = (distance + reach <= 0.5 * band_width).astype(float)
-    edge = np.flatnonzero(np.abs(distance - 0.5 * band_width) < reach)
-    normal = grains.normal[cell[edge]]
-    gap = grains.gaps(cell[edge], relative[edge])
-    extent = np.abs(normal) @ spacing / SUBSAMPLES
-    extent[extent == 0.0] = 1.0  # padding, infinitely far away
+    shifts = subsample_offsets(grid)
+    edges = np.flatnonzero(np.abs(distance - 0.5 * band_width) < reach)
+    for edge in np.array_split(edges, edges.size // CHUNK + 1):
+        gaps = grains.gaps(cell[edge], relative[edge])
+        # the others are too far away for their bands to reach into the cell
+        near = np.count_nonzero(gaps < 0.5 * band_width + reach, axis=1)
+        order = np.argsort(gaps, axis=1, kind="stable")
+        for count in np.unique(near):
+            few = near == count
+            chosen = order[few, :count].T  # summing over cells side by side is quicker than over their facets
+            normal = grains.normal[cell[edge[few]], chosen]
+            gap = np.take_along_axis(gaps[few].T, chosen, axis=0)
+            total = _covered_by_bands(gap, normal, spacing / SUBSAMPLES, shifts, band_width)
+            # a cell that an edge only touches is full or empty, not so up to the last bit
+            covered[edge[few]] = np.round(total / len(shifts), 12)
+    return covered
+
+
+def _covered_by_bands(
+    gap: np.ndarray, normal: np.ndarray, sub_cell: np.ndarray, shifts: np.ndarray, band_width: float
+) -> np.ndarray:
+    """Return how many sub-cells of each cell the bands along its nearest facets cover, ``(k,)``.
+
+    Parameters
+    ----------
+    gap, normal : distances of the cells' centres from the facets [m] and their normals, ``(n, k)``, ``(n, k, axes)``.
+    sub_cell, shifts : edge lengths of a sub-cell and where its copies lie in a cell [m].
+    """
+    extent = np.abs(normal) @ sub_cell
     # Sub-cells beyond a boundary (only if the band is narrower than 3 cells) take the straight continuation of
     # this cell's facets.
     largest = np.minimum(1.0, band_width / extent)
-    total = np.zeros(edge.size)
-    for shift in subsample_offsets(grid):
+    total = np.zeros(gap.shape[1])
+    for shift in shifts:
         overlap = 0.5 + (0.5 * band_width - np.abs(gap - normal @ shift)) / extent
-        total += np.clip(overlap, 0.0, largest).max(axis=1)
-    # a cell that an edge only touches is full or empty, not so up to the last bit
-    covered[edge] = np.round(total / SUBSAMPLES ** len(grid.shape), 12)
-    return covered
+        total += np.clip(overlap, 0.0, largest).max(axis=0)
+    return total
 
 
 def _sheet_weight(
@@ -144,13 +167,17 @@ def _sheet_weight(
     boundary = (ids[low] != ids[high]) & (ids[low] > 0) & (ids[high] > 0)
     low, high = low[boundary], high[boundary]
 
-    distance = grains.gaps(cell[low], relative[low])
-    facet_pairs = grains.boundary_pairs[grains.boundary[cell[low]]]
-    # At a junction cells of grains that share no boundary may touch: the nearest boundary of the first serves.
-    distance += np.where((facet_pairs == ids[high][:, None, None]).any(axis=2), 0.0, sum(grid.lengths))
-    normal = grains.normal[cell[low], distance.argmin(axis=1)]
+    area_weight = np.zeros(low.size)
+    for part in np.array_split(np.arange(low.size), low.size // CHUNK + 1):
+        distance = grains.gaps(cell[low[part]], relative[low[part]])
+        facet_pairs = grains.boundary_pairs[grains.boundary[cell[low[part]]]]
+        # At a junction cells of grains that share no boundary may touch: the nearest boundary of the first serves.
+        shared = (facet_pairs == ids[high[part]][:, None, None]).any(axis=2)
+        distance += np.where(shared, 0.0, sum(grid.lengths))
+        normal = grains.normal[cell[low[part]], distance.argmin(axis=1)]
+        area_weight[part] = np.abs(normal).sum(axis=1)
 
     weight = np.zeros(grid.face_shape(axis))
     inner = np.moveaxis(weight, axis, 0)[faces]
-    inner[boundary] = np.abs(normal).sum(axis=1)
+    inner[boundary] = area_weight
     return weight

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from microstructures.tessellation import Facets, Tessellation, ceramic_box, from_facets
+from microstructures.tessellation import Facets, Tessellation, axes_with_grains, ceramic_box, from_facets
 from phasefield.grid import Grid
 
 # Cell centres may lie on a boundary; this share of a brick or box decides for them in spite of rounding.
@@ -25,7 +25,7 @@ def single_crystal(grid: Grid, electrode_plane: float) -> Tessellation:
 
 
 def bicrystal(grid: Grid, electrode_plane: float, angle: float, offset: float = 0.0) -> Tessellation:
-    """Return two grains with one straight boundary.
+    """Return two grains with one plane boundary, which in 3-D contains z.
 
     Parameters
     ----------
@@ -43,25 +43,27 @@ def bicrystal(grid: Grid, electrode_plane: float, angle: float, offset: float = 
             f"a grain boundary tilted by {np.degrees(angle):g} deg does not meet itself across periodic sides: "
             'use lateral = "mirror", or an angle of 0 or 90 deg'
         )
-    normal = np.array([-direction[1], direction[0]])
+    normal = np.zeros(lower.size)
+    normal[:2] = -direction[1], direction[0]
     point = 0.5 * (lower + upper) + offset * normal
+    area = _length_inside(point[:2], direction, lower[:2], upper[:2]) * float(np.prod(upper[2:]))
     facets = Facets(
         cell=np.array([0, 1]),
         neighbour=np.array([2, 1]),
         normal=np.stack([normal, -normal]),
         offset=np.zeros(2),
-        area=np.full(2, _length_inside(point, direction, lower, upper)),
+        area=np.full(2, area),
     )
 
     def locate(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         relative = points - point
         return (relative @ normal >= -TIE * upper.min()).astype(int), relative
 
-    return from_facets(np.array([1, 2]), facets, np.zeros((0, 2)), locate, repeats=False)
+    return from_facets(np.array([1, 2]), facets, np.zeros((0, lower.size)), locate, repeats=False)
 
 
 def _length_inside(point: np.ndarray, direction: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
-    """Return the length of a straight line inside a box [m]; along an axis it counts if it lies inside."""
+    """Return the length of a straight line inside a rectangle [m]; along an axis it counts if it lies inside."""
     start, end = -np.inf, np.inf
     for p, d, low, high in zip(point, direction, lower, upper, strict=True):
         if d != 0.0:
@@ -79,58 +81,71 @@ def bricks(grid: Grid, electrode_plane: float, grain_size: float) -> Tessellatio
     ----------
     grain_size : edge length of a brick [m]; rounded so that whole bricks fill the ceramic.
 
-    On mirror sides the shifted layers begin and end with half a brick. A 1-D grid gets one brick per layer.
+    In 3-D every second layer is shifted along y and z. On mirror sides the shifted layers begin and end with half a
+    brick. Along a lateral axis of one cell there is one brick.
     """
     lower, upper = ceramic_box(grid, electrode_plane)
-    layers, columns = (max(1, round(length / grain_size)) for length in upper - lower)
-    halves = 2 * columns if grid.shape[1] > 1 else 1
-    height, half = (upper[0] - lower[0]) / layers, upper[1] / halves
-    layer, column = np.indices((layers, halves))
+    active = axes_with_grains(grid)
+    # a lateral axis holds half bricks: cells of the tessellation are halves in 2-D, quarters in 3-D
+    count = np.where(active, np.maximum(1, np.round((upper - lower) / grain_size)).astype(int), 1)
+    parts = tuple(np.where(active & (np.arange(active.size) > 0), 2 * count, count))
+    edges = (upper - lower) / parts
     periodic = grid.lateral == "periodic"
-    brick = (column + layer % 2) // 2
-    brick = brick % columns if periodic else brick
-    # one more brick than columns would be enough for a shifted layer; unique closes the gaps in the numbers
-    _, grain = np.unique(layer * (columns + 1) + brick, return_inverse=True)
-    grain = grain.reshape(layers, halves) + 1
+    grain = _brick_numbers(parts, periodic)
 
     def locate(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        k = np.clip(np.floor((points[:, 0] - lower[0]) / height + TIE).astype(int), 0, layers - 1)
-        c = np.floor(points[:, 1] / half + TIE).astype(int)
-        c = c if periodic else np.clip(c, 0, halves - 1)
-        centre = np.stack([lower[0] + (k + 0.5) * height, (c + 0.5) * half], axis=1)
-        return k * halves + c % halves, points - centre
+        part = np.floor((points - lower) / edges + TIE).astype(int)
+        if periodic:
+            part[:, 0] = np.clip(part[:, 0], 0, parts[0] - 1)
+        else:
+            part = np.clip(part, 0, np.array(parts) - 1)
+        cell = np.ravel_multi_index(tuple(part.T), parts, mode="wrap")
+        return cell, points - (lower + (part + 0.5) * edges)
 
-    facets = _half_brick_facets(grain, height, half, periodic)
-    return from_facets(grain.ravel(), facets, _brick_junctions(grain, lower[0], height, half, periodic), locate)
+    facets = _brick_facets(grain, edges, periodic)
+    return from_facets(grain.ravel(), facets, _brick_junctions(grain, lower, edges, active, periodic), locate)
 
 
-def _half_brick_facets(grain: np.ndarray, height: float, half: float, periodic: bool) -> Facets:
-    """Return the facets of all half bricks towards lower and higher x, lower and higher y."""
+def _brick_numbers(parts: tuple[int, ...], periodic: bool) -> np.ndarray:
+    """Return the brick, 1, 2, …, of each part of a wall, ``parts``: a layer along axis 0, half bricks along the others."""
+    layer, *columns = np.indices(parts)
+    name = layer
+    for column, halves in zip(columns, parts[1:], strict=True):
+        brick = (column + layer % 2) // 2
+        # one more brick than fit into a row is enough for a shifted layer; unique closes the gaps in the numbers
+        bricks = max(1, halves // 2)
+        name = name * (bricks + 1) + (brick % bricks if periodic else brick)
+    return np.unique(name, return_inverse=True)[1].reshape(parts) + 1
+
+
+def _brick_facets(grain: np.ndarray, edges: np.ndarray, periodic: bool) -> Facets:
+    """Return the facets of all parts of bricks towards lower and higher x, y, …; ``edges`` of a part [m]."""
     cell = np.arange(grain.size).reshape(grain.shape)
-    parts = []
-    for axis, thickness, area in ((0, height, half), (1, half, height)):
+    found = []
+    for axis, edge in enumerate(edges):
+        area = float(np.prod(np.delete(edges, axis)))
         for side in (-1, 1):
             neighbour = np.roll(grain, -side, axis=axis)
             inside = np.ones(grain.shape, dtype=bool)
             if axis == 0 or not periodic:
                 np.moveaxis(inside, axis, 0)[0 if side < 0 else -1] = False
-            normal = np.zeros((int(inside.sum()), 2))
+            count = int(inside.sum())
+            normal = np.zeros((count, edges.size))
             normal[:, axis] = side
-            parts.append((cell[inside], neighbour[inside], normal, thickness, area))
-    sizes = [len(p[0]) for p in parts]
-    return Facets(
-        cell=np.concatenate([p[0] for p in parts]),
-        neighbour=np.concatenate([p[1] for p in parts]),
-        normal=np.concatenate([p[2] for p in parts]),
-        offset=np.repeat([0.5 * p[3] for p in parts], sizes),
-        area=np.repeat([p[4] for p in parts], sizes),
-    )
+            found.append((cell[inside], neighbour[inside], normal, np.full(count, 0.5 * edge), np.full(count, area)))
+    return Facets(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _brick_junctions(grain: np.ndarray, plane: float, height: float, half: float, periodic: bool) -> np.ndarray:
-    """Return where the joint between two bricks of a layer meets the layer below or above, ``(n, 2)`` [m]."""
-    joint = grain != np.roll(grain, 1, axis=1)
-    if not periodic:
-        joint[:, 0] = False
-    layer, column = np.nonzero(joint[1:] | joint[:-1])
-    return np.stack([plane + (layer + 1) * height, column * half], axis=1)
+def _brick_junctions(
+    grain: np.ndarray, lower: np.ndarray, edges: np.ndarray, active: np.ndarray, periodic: bool
+) -> np.ndarray:
+    """Return the corners of parts of bricks where three bricks meet, in 3-D four, ``(n, axes)`` [m]."""
+    around = grain[None]
+    for axis in np.flatnonzero(active):
+        around = np.concatenate([np.roll(around, 1, axis=axis + 1), around])
+    distinct = 1 + np.count_nonzero(np.diff(np.sort(around, axis=0), axis=0), axis=0)
+    meeting = distinct >= max(3, 1 + int(active.sum()))
+    for axis in np.flatnonzero(active):
+        if axis == 0 or not periodic:
+            np.moveaxis(meeting, axis, 0)[0] = False
+    return lower + (np.stack(np.nonzero(meeting), axis=1) + np.where(active, 0.0, 0.5)) * edges

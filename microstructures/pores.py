@@ -8,10 +8,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from microstructures.draws import uniform
-from microstructures.tessellation import Tessellation, ceramic_box
+from microstructures.tessellation import Tessellation, axes_with_grains, ceramic_box
 from phasefield.grid import Grid
 
 PORE_STREAM = 1
+UNIT_BALL = {2: np.pi, 3: 4.0 / 3.0 * np.pi}  # volume of a ball of radius 1, by the number of axes
 SUBSAMPLES = 8  # per axis; each sub-cell is covered in proportion, not in or out
 
 
@@ -19,7 +20,8 @@ SUBSAMPLES = 8  # per axis; each sub-cell is covered in proportion, not in or ou
 class Pores:
     """Ask for round pores of one size on triple junctions.
 
-    ``porosity``: pore area per area of ceramic; ``radius`` [m]: wanted; changed by at most 30 % to meet the porosity.
+    ``porosity``: pore volume per volume of ceramic; ``radius`` [m]: wanted; changed by at most 30 % to meet the
+    porosity. In 3-D pores are balls, in 2-D discs (area per area).
     """
 
     porosity: float
@@ -34,7 +36,7 @@ def place_pores(
     Returns
     -------
     centres : ``(n, axes)`` [m].
-    radius : [m]; n π radius² is exactly ``porosity`` of the ceramic's area.
+    radius : [m]; n 4/3 π radius³ is exactly ``porosity`` of the ceramic's volume (2-D: n π radius², of its area).
 
     Raises
     ------
@@ -43,12 +45,14 @@ def place_pores(
     if not 0.0 < pores.porosity < 1.0 or pores.radius <= 0.0:
         raise ValueError(f"porosity must lie between 0 and 1 and the radius be positive, not {pores}")
     lower, upper = ceramic_box(grid, electrode_plane)
-    area = pores.porosity * float(np.prod(upper - lower))
+    active = axes_with_grains(grid)
+    axes = max(2, int(active.sum()))  # in 1-D there are no junctions
+    volume = pores.porosity * float(np.prod((upper - lower)[active]))
 
     def radius_of(count: int) -> float:
-        return float(np.sqrt(area / (count * np.pi)))
+        return float((volume / (count * UNIT_BALL[axes])) ** (1.0 / axes))
 
-    wanted = max(1, round(area / (np.pi * pores.radius**2)))
+    wanted = max(1, round(volume / (UNIT_BALL[axes] * pores.radius**axes)))
     if not 0.7 <= radius_of(wanted) / pores.radius <= 1.3:
         raise ValueError(
             f"a porosity of {100 * pores.porosity:g} % is less than one pore of radius {pores.radius * 1e6:g} um "
@@ -77,7 +81,7 @@ def _choose(
     candidates: np.ndarray, count: int, radius: float, grid: Grid, lower: np.ndarray, upper: np.ndarray
 ) -> np.ndarray:
     """Take candidates in their order, skipping those too near to a side or to one taken before."""
-    margin = np.full(lower.size, 0.0 if grid.lateral == "periodic" else radius)
+    margin = np.where(axes_with_grains(grid), 0.0 if grid.lateral == "periodic" else radius, 0.0)
     margin[0] = 3.0 * radius
     inside = np.all((candidates >= lower + margin) & (candidates <= upper - margin), axis=1)
     chosen = np.zeros((0, lower.size))
@@ -93,12 +97,12 @@ def _choose(
 
 
 def pore_coverage(grid: Grid, centres: np.ndarray, radius: float) -> np.ndarray:
-    """Return the share of each cell inside discs that do not overlap, ``grid.shape``; exactly 0 and 1 off their rims.
+    """Return the share of each cell inside balls that do not overlap, ``grid.shape``; exactly 0 and 1 off their rims.
 
     Parameters
     ----------
     centres : ``(n, axes)`` [m].
-    radius : of all discs [m].
+    radius : of all balls (2-D: discs) [m].
     """
     spacing = np.array(grid.spacing)
     if grid.lateral == "periodic":
@@ -106,23 +110,29 @@ def pore_coverage(grid: Grid, centres: np.ndarray, radius: float) -> np.ndarray:
             shift = np.eye(len(grid.shape))[axis] * grid.lengths[axis]
             centres = np.concatenate([centres, centres - shift, centres + shift])
     points = np.stack([c.ravel() for c in grid.meshgrid()], axis=1)
-    distance, nearest = cKDTree(centres).query(points)
     reach = 0.5 * float(np.linalg.norm(spacing))
+    # farther away there is nothing to see: the distance is inf
+    distance, nearest = cKDTree(centres).query(points, distance_upper_bound=radius + 2.0 * reach)
     covered = (distance + reach <= radius).astype(float)
     rim = np.flatnonzero(np.abs(distance - radius) < reach)
     relative = points[rim] - centres[nearest[rim]]
     total = np.zeros(rim.size)
-    for shift in subsample_offsets(grid):
+    shifts = subsample_offsets(grid)
+    for shift in shifts:
         position = relative + shift
         r = np.linalg.norm(position, axis=1)
         extent = np.abs(position) @ spacing / SUBSAMPLES / np.maximum(r, 1e-9 * reach)
         total += np.clip(0.5 + (radius - r) / np.maximum(extent, 1e-9 * reach), 0.0, 1.0)
-    covered[rim] = np.round(total / SUBSAMPLES ** len(grid.shape), 12)
+    covered[rim] = np.round(total / len(shifts), 12)
     return covered.reshape(grid.shape)
 
 
 def subsample_offsets(grid: Grid) -> np.ndarray:
-    """Return the centres of a cell's sub-cells relative to its own centre [m], ``(n, axes)``."""
+    """Return the centres of a cell's sub-cells relative to its own centre [m], ``(n, axes)``.
+
+    Nothing differs along a lateral axis of one cell: there is no cut across it.
+    """
     steps = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
-    offsets = np.meshgrid(*(steps * d for d in grid.spacing), indexing="ij")
+    cut = zip(grid.spacing, axes_with_grains(grid), strict=True)
+    offsets = np.meshgrid(*(steps * d if active else np.zeros(1) for d, active in cut), indexing="ij")
     return np.stack([o.ravel() for o in offsets], axis=1)

@@ -1,7 +1,7 @@
 """Grains as convex cells with plane facets: what every generator of grains returns.
 
-A grain is one convex cell or several (a brick of a running bond is two halves, because each half has one
-neighbour above and one below). Only facets between different grains are kept. Distances are to the facets'
+A grain is one convex cell or several (a brick of a running bond is two halves, in 3-D four quarters, because each
+has one neighbour above and one below). Only facets between different grains are kept. Distances are to the facets'
 planes: inside a convex cell the nearest plane is the nearest facet, except where a boundary ends at a side of
 the box; there it counts as going on straight, as if the box had been cut out of a larger body.
 """
@@ -49,7 +49,8 @@ class Tessellation:
         boundary -1; ``boundary`` is a row of ``boundary_pairs``.
     boundary_pairs : int32, ``(n_boundaries, 2)``, smaller grain first, sorted.
     boundary_area : ``(n_boundaries,)`` area inside the ceramic [m^2]; in 2-D length [m].
-    junctions : ``(n_junctions, axes)``: points inside the ceramic where three grains meet [m].
+    junctions : ``(n_junctions, axes)``: points inside the ceramic where three grains meet [m]; in 3-D where four
+        meet and on lines where three do.
     locate : points ``(k, axes)`` [m] to cells ``(k,)`` and positions relative to the cells' reference points.
     repeats : whether the grains go on across periodic sides; if not, no boundary is put there.
     """
@@ -118,8 +119,6 @@ def from_facets(
 
 def ceramic_box(grid: Grid, electrode_plane: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the lower and the upper corner of the ceramic [m]; refuse a plane outside of the box."""
-    if len(grid.shape) != 2:
-        raise ValueError("grains can be generated on 1-D and 2-D grids; 3-D is not available yet")
     upper = np.array(grid.lengths)
     if not 0.0 <= electrode_plane < upper[0]:
         raise ValueError(
@@ -127,3 +126,8 @@ def ceramic_box(grid: Grid, electrode_plane: float) -> tuple[np.ndarray, np.ndar
             f"not at {electrode_plane * 1e6:g} um"
         )
     return np.array([electrode_plane, *np.zeros(len(upper) - 1)]), upper
+
+
+def axes_with_grains(grid: Grid) -> np.ndarray:
+    """Return along which axes grains may differ, bool ``(axes,)``: x and every lateral axis of more than one cell."""
+    return np.array([True, *(n > 1 for n in grid.shape[1:])])

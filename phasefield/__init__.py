@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from phasefield.case import list_cases, load_case
-    from phasefield.run import run, simulate
+    from phasefield.run import resume, run, simulate
     from postprocess import load
 
 __version__ = "0.1.0"
-__all__ = ["list_cases", "load", "load_case", "run", "simulate"]
+__all__ = ["list_cases", "load", "load_case", "resume", "run", "simulate"]
 
 _HOMES = {
     "list_cases": "phasefield.case",
     "load": "postprocess",
     "load_case": "phasefield.case",
+    "resume": "phasefield.run",
     "run": "phasefield.run",
     "simulate": "phasefield.run",
 }

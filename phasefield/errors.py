@@ -42,3 +42,17 @@ class CaseError(Exception):
 
 class RunError(Exception):
     """Report that a run failed for a reason that its user should read (exit code 1)."""
+
+
+class Stopped(SystemExit):
+    """Report that a signal to end stopped a run which wrote a checkpoint (exit code 75: it wants to be continued).
+
+    Like any request to end it passes ``except Exception``, and a program that does not catch it exits with its code.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(75)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message

@@ -59,6 +59,7 @@ class Book:
     leaked : electrons through the counter electrode. reservoir : plated by the electrode's original interface.
     moved : turned over between ions and metal, not signed.
     initial_metal, initial_stored : charge in metal and in stored electrons at the start.
+    stage : index of the protocol's stage that comes next; stage_time [s], stage_throughput : when it began.
     next_step : proposed time step [s]. current_density [A/m^2], front_speed [m/s] : of the last step.
     tip_path : (time [s], penetration depth [m]) of the past, for the tip's speed.
     """
@@ -70,6 +71,9 @@ class Book:
     moved: float = 0.0
     initial_metal: float = 0.0
     initial_stored: float = 0.0
+    stage: int = 0
+    stage_time: float = 0.0
+    stage_throughput: float = 0.0
     next_step: float = 0.0
     current_density: float = 0.0
     front_speed: float = 0.0

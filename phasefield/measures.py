@@ -81,6 +81,17 @@ def metal_volume(metal: Mask, accessible_fraction: Floats, grid: Grid, electrode
     return float(volume / grid.cross_section)
 
 
+def dead_volume(metal_fraction: Floats, accessible_fraction: Floats, grid: Grid, electrode_plane: float) -> float:
+    """Return the volume of what metal electrons do not reach, beyond the plane and per cross-section, Σ θ ξ V / A [m].
+
+    Every cell with ξ >= 0.0011 counts with its ξ, unlike in ``metal_volume``: what stripping leaves behind is mostly
+    too little to fill a cell by half.
+    """
+    cut_off = (metal_fraction >= CONDUCTING_THRESHOLD) & ~conducting_region(metal_fraction, grid.lateral)
+    volume = np.sum(cut_off * metal_fraction * accessible_fraction * share_beyond(grid, electrode_plane))
+    return float(volume) * grid.cell_volume / grid.cross_section
+
+
 def is_short(metal_fraction: Floats, lateral: Lateral) -> bool:
     """Return whether connected metal touches the counter electrode, the end of the box along x.
 

@@ -1,4 +1,4 @@
-"""Observers that write a results folder: field files, history, summary, log. Nothing here computes physics.
+"""Observers that write a results folder: field files, history, log. Nothing here computes physics.
 
 An observer is called with ``(state, report)`` after every step and closed with the outcome of the run. A kill at
 any moment leaves whole files: field files, ``fields.pvd`` and ``summary.json`` are written beside their place
@@ -9,24 +9,19 @@ of each ``.vti`` and in a comment of ``fields.pvd``.
 
 from __future__ import annotations
 
-import datetime
-import hashlib
+import contextlib
 import logging
 import os
-import platform
-import subprocess
-import time as clock
-from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from phasefield import __version__
-from phasefield.errors import RunError
+from phasefield.errors import CaseError, RunError
 from phasefield.fields import FIELDS, State
-from phasefield.results_folder import FORMAT, RUNNING, replacing, write_json_atomic, write_text_atomic
+from phasefield.results_folder import FORMAT, replacing, write_text_atomic, writing
 
 if TYPE_CHECKING:
     from microstructures import Microstructure
@@ -35,6 +30,7 @@ if TYPE_CHECKING:
 # Column of history.csv, attribute of StepReport, and the factor from SI to the column's unit.
 _HISTORY: tuple[tuple[str, str, float], ...] = (
     ("step", "step", 1),
+    ("protocol_step", "protocol_step", 1),
     ("time_s", "time", 1.0),
     ("time_step_s", "time_step", 1.0),
     ("capacity_mAh_cm2", "capacity", 1.0 / 36000.0),
@@ -45,6 +41,7 @@ _HISTORY: tuple[tuple[str, str, float], ...] = (
     ("penetration_depth_isolated_um", "penetration_depth_isolated", 1e6),
     ("metal_volume_connected_um", "metal_volume_connected", 1e6),
     ("metal_volume_isolated_um", "metal_volume_isolated", 1e6),
+    ("isolated_metal_mAh_cm2", "dead_charge", 1.0 / 36000.0),
     ("tip_speed_nm_s", "tip_speed", 1e9),
     ("reservoir_share", "reservoir_share", 1.0),
     ("leakage_current_density_mA_cm2", "leakage_current_density", 0.1),
@@ -54,6 +51,8 @@ _HISTORY: tuple[tuple[str, str, float], ...] = (
     ("cg_iterations", "cg_iterations", 1),
 )
 HISTORY_COLUMNS = tuple(column for column, _, _ in _HISTORY)
+
+_LINE = re.compile(rb"(\d+),.*\n")  # of a step, whole
 
 logger = logging.getLogger("phasefield")
 
@@ -109,6 +108,7 @@ class FieldWriter:
     constant : maps of ``microstructure_arrays``, written to every file.
     electrode_plane : x of the working electrode's original surface [m].
     fields : names of ``FIELDS``; all saved ones if not given.
+    written : of a run that goes on, the field files that count, with their times; later ones are removed.
     """
 
     def __init__(
@@ -117,12 +117,32 @@ class FieldWriter:
         constant: Mapping[str, np.ndarray],
         electrode_plane: float,
         fields: Sequence[str] | None = None,
+        written: Mapping[str, float] | None = None,
     ) -> None:
         self._folder = folder
         self._constant = constant
         self._electrode_plane = electrode_plane
         self._fields = saved_fields() if fields is None else tuple(fields)
         self._entries: dict[str, float] = {}
+        if written is not None:
+            self._go_on(written)
+
+    @property
+    def written(self) -> dict[str, float]:
+        """Return the field files so far with their times [s]."""
+        return dict(self._entries)
+
+    def _go_on(self, written: Mapping[str, float]) -> None:
+        """Leave the files that were ``written``, and no others; ``fields.pvd`` lists none that is missing meanwhile."""
+        for name, time in written.items():
+            if (self._folder / name).is_file():
+                self._entries[name] = time
+            else:
+                logger.warning("%s is missing", self._folder / name)
+        write_text_atomic(self._folder / "fields.pvd", self._collection())
+        for file in self._folder.glob("fields/*.vti"):
+            if f"fields/{file.name}" not in self._entries:
+                file.unlink()
 
     def __call__(self, state: State, report: StepReport) -> None:
         if report.fields_due or report.outcome is not None:
@@ -137,7 +157,7 @@ class FieldWriter:
             frame = frame_arrays(state, self._constant, self._fields)
             numbers = {"TimeValue": state.time, "electrode_plane_um": self._electrode_plane * 1e6, "format": FORMAT}
             spacing = tuple(d * 1e6 for d in state.grid.spacing)
-            write_image(temporary, frame, spacing, numbers)
+            temporary.write_bytes(image_bytes(frame, spacing, numbers))
         self._entries[name] = state.time
         write_text_atomic(self._folder / "fields.pvd", self._collection())
 
@@ -151,10 +171,10 @@ class FieldWriter:
         """Do nothing: every file is whole already."""
 
 
-def write_image(
-    path: Path, arrays: Mapping[str, np.ndarray], spacing_um: Sequence[float], numbers: Mapping[str, float]
-) -> None:
-    """Write arrays ``[x, y(, z)]`` as cell data of a ``.vti``: raw appended, LZ4, 64-bit header.
+def image_bytes(arrays: Mapping[str, np.ndarray], spacing_um: Sequence[float], numbers: Mapping[str, float]) -> bytes:
+    """Return a ``.vti`` with arrays ``[x, y(, z)]`` as cell data: raw appended, LZ4, 64-bit header.
+
+    Made in memory, because VTK does not say why it could not write a file.
 
     Parameters
     ----------
@@ -163,7 +183,6 @@ def write_image(
     """
     # VTK is loaded when the first field file is written: checking a case or a run without files needs none of it.
     from vtkmodules.util.numpy_support import numpy_to_vtk
-    from vtkmodules.vtkCommonCore import vtkCommand
     from vtkmodules.vtkCommonDataModel import vtkImageData
     from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 
@@ -182,140 +201,107 @@ def write_image(
         data.SetName(name)
         image.GetFieldData().AddArray(data)
     writer = vtkXMLImageDataWriter()
-    faults: list[str] = []
-    for part in (writer, writer.GetExecutive()):  # instead of VTK's lines on stderr
-        part.AddObserver(vtkCommand.ErrorEvent, lambda *_: faults.append("error"))
-    writer.SetFileName(str(path))
+    writer.WriteToOutputStringOn()
     writer.SetInputData(image)
     writer.SetDataModeToAppended()
     writer.EncodeAppendedDataOff()
     writer.SetCompressorTypeToLZ4()
     writer.SetHeaderTypeToUInt64()
-    if not writer.Write() or writer.GetErrorCode() or faults:
-        raise RunError(f"cannot write a field file in {path.parent}: is the disk full or the folder read-only?")
+    if not writer.Write():
+        raise RunError("VTK could not make a field file; is there memory left?")
+    made: bytes | str = writer.GetOutputString()
+    return made.encode() if isinstance(made, str) else made  # a str if the bytes happen to be one
 
 
-# ---------------------------------------------------------------- history, summary, log
+# ---------------------------------------------------------------- history, log, memory
 
 
 class HistoryWriter:
-    """Append a line per step to ``history.csv``; each is handed to the system whole and at once."""
+    """Append a line per step to ``history.csv``; each is handed to the system whole and at once.
 
-    def __init__(self, folder: Path) -> None:
-        self._file = open(folder / "history.csv", "wb", buffering=0)  # noqa: SIM115 - open as long as the run
-        self._file.write((",".join(HISTORY_COLUMNS) + "\n").encode())
+    Parameters
+    ----------
+    folder : of the results.
+    last_step : of a run that goes on, the step it goes on from; later lines are cut off.
+    """
+
+    def __init__(self, folder: Path, last_step: int | None = None) -> None:
+        self._path = folder / "history.csv"
+        header = (",".join(HISTORY_COLUMNS) + "\n").encode()
+        start = header if last_step is None else header + _lines_up_to(self._path, header, last_step)
+        with replacing(self._path) as temporary:
+            temporary.write_bytes(start)
+        self._length = len(start)
+        with writing(self._path):
+            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - open as long as the run
 
     def __call__(self, state: State, report: StepReport) -> None:
         values = (f"{v:d}" if isinstance(v, int) else f"{v:.10g}" for v in history_row(report).values())
-        self._file.write((",".join(values) + "\n").encode())
+        line = (",".join(values) + "\n").encode()
+        with writing(self._path):
+            try:
+                rest = line
+                while rest:  # a disk that is nearly full takes part of it
+                    rest = rest[self._file.write(rest) :]
+            except BaseException:
+                self._file.truncate(self._length)
+                raise
+        self._length += len(line)
+
+    def flush(self) -> None:
+        """Return when every line is on disk."""
+        with writing(self._path):
+            os.fsync(self._file.fileno())
 
     def close(self, outcome: str) -> None:
         """Flush to disk and close."""
-        os.fsync(self._file.fileno())
+        try:
+            self.flush()
+        finally:
+            self._file.close()
+
+
+def _lines_up_to(path: Path, header: bytes, last_step: int) -> bytes:
+    """Return the whole lines of a ``history.csv`` up to ``last_step``, without its header."""
+    first, *lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else [header]
+    if first != header:
+        raise CaseError(f"{path} has other columns than this version of the package writes")
+    matches = [_LINE.fullmatch(line) for line in lines]
+    kept = [match[0] for match in matches if match and int(match[1]) <= last_step]
+    if len(kept) != last_step + 1:
+        logger.warning("%s: %d of the %d lines up to step %d are there", path, len(kept), last_step + 1, last_step)
+    return b"".join(kept)
+
+
+class _LogFile(logging.Handler):
+    """Append lines to a file; one that cannot be written is left out, since a full disk is told of elsewhere."""
+
+    def __init__(self, path: Path, mode: Literal["ab", "wb"]) -> None:
+        super().__init__()
+        with writing(path):
+            self._file = open(path, mode, buffering=0)  # noqa: SIM115 - open as long as the run
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):
+            self._file.write((self.format(record) + "\n").encode())
+
+    def close(self) -> None:
         self._file.close()
-
-
-def run_facts(
-    name: str,
-    question: str,
-    case_text: str,
-    seed: int,
-    threads: int,
-    extra: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Return what ``summary.json`` says of a run before it starts.
-
-    Parameters
-    ----------
-    case_text : the case with every default filled in; its SHA-256 identifies the case.
-    extra : further entries, such as assumed parameters.
-    """
-    packages = {p: metadata.version(p) for p in ("numpy", "scipy", "numba", "vtk")}
-    return {
-        "format": FORMAT,
-        "name": name,
-        "question": question,
-        "outcome": RUNNING,
-        "case_sha256": hashlib.sha256(case_text.encode()).hexdigest(),
-        "versions": {"phasefield": __version__, "python": platform.python_version(), **packages},
-        "source_revision": source_revision(),
-        "seed": seed,
-        "machine": {"platform": platform.platform(), "cpus": os.cpu_count(), "threads": threads},
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **(extra or {}),
-    }
-
-
-def source_revision() -> str:
-    """Return the git revision of the source tree, with ``-dirty`` after changes; outside one, the version."""
-    root = Path(__file__).resolve().parents[1]
-    if not (root / ".git").exists():
-        return __version__
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return __version__
-
-
-class SummaryWriter:
-    """Keep ``summary.json``: at the start, with every saved field file, and at the end.
-
-    Parameters
-    ----------
-    folder : of the results; None keeps ``content`` in memory only.
-    facts : of ``run_facts``.
-    started : ``time.perf_counter()`` when the command began; ``wall_time_s`` and ``startup_s``, the time to the
-        end of the first step, count from it.
-    measure : called at the end, with the last state; its entries join the summary.
-    """
-
-    def __init__(
-        self,
-        folder: Path | None,
-        facts: Mapping[str, Any],
-        started: float,
-        measure: Callable[[State], Mapping[str, Any]] | None = None,
-    ) -> None:
-        self._path = None if folder is None else folder / "summary.json"
-        self.content: dict[str, Any] = dict(facts)
-        self._started = started
-        self._measure = measure
-        self._state: State | None = None
-        self._totals = {"steps": 0, "newton_iterations": 0, "cg_iterations": 0}
-        self._write()
-
-    def __call__(self, state: State, report: StepReport) -> None:
-        self._state = state
-        if report.step > 0:
-            self.content.setdefault("startup_s", round(clock.perf_counter() - self._started, 3))
-        self._totals["steps"] = report.step
-        self._totals["newton_iterations"] += report.newton_iterations
-        self._totals["cg_iterations"] += report.cg_iterations
-        self.content["final"] = history_row(report)
-        if report.fields_due:
-            self._write()
-
-    def _write(self) -> None:
-        self.content.update(self._totals)
-        self.content["wall_time_s"] = round(clock.perf_counter() - self._started, 3)
-        if self._path is not None:
-            write_json_atomic(self._path, self.content)
-
-    def close(self, outcome: str) -> None:
-        """Write the final summary."""
-        self.content["outcome"] = outcome
-        if self._measure is not None and self._state is not None:
-            self.content.update(self._measure(self._state))
-        self._write()
+        super().close()
 
 
 class RunLog:
-    """Send the package's log to ``run.log``, with a line of the run's state at every saved field file."""
+    """Send the package's log to ``run.log``, with a line of the run's state at every saved field file.
 
-    def __init__(self, folder: Path) -> None:
-        self._handler = logging.FileHandler(folder / "run.log", mode="w", encoding="utf-8")
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    Parameters
+    ----------
+    folder : of the results.
+    go_on : keep what the log holds already.
+    """
+
+    def __init__(self, folder: Path, go_on: bool = False) -> None:
+        self._handler = _LogFile(folder / "run.log", "ab" if go_on else "wb")
         self._level = logger.level
         logger.addHandler(self._handler)
         logger.setLevel(logging.INFO)

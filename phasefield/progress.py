@@ -10,7 +10,6 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 if TYPE_CHECKING:
-    from phasefield.case import Case
     from phasefield.fields import State
 
 PLAIN_INTERVAL = 5.0  # wall time between plain lines [s]
@@ -28,7 +27,7 @@ class Report(Protocol):
     @property
     def cell_voltage(self) -> float: ...
     @property
-    def throughput(self) -> float: ...
+    def share_done(self) -> float: ...
     @property
     def penetration_depth_connected(self) -> float: ...
     @property
@@ -41,9 +40,7 @@ class Progress:
     A run that shorts ends before its protocol does: the time left is an upper estimate.
     """
 
-    def __init__(self, case: Case, console: Console | None = None) -> None:
-        self._capacity = case.protocol.capacity
-        self._duration = case.protocol.duration
+    def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
         self._bar: Bar | None = None
         self._start: tuple[float, float] | None = None  # wall clock and share at the first report
@@ -52,7 +49,7 @@ class Progress:
     def __call__(self, state: State, report: Report) -> None:
         """Show ``report``; ``state`` is not looked at."""
         now = time.monotonic()
-        done = self._share_done(report)
+        done = 1.0 if report.outcome is not None else report.share_done
         self._start = self._start or (now, done)
         left = self._time_left(now, done, report)
         if self._console.is_terminal:
@@ -71,14 +68,6 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-
-    def _share_done(self, report: Report) -> float:
-        shares = [0.0]
-        if self._capacity:
-            shares.append(report.throughput / self._capacity)
-        if self._duration:
-            shares.append(report.time / self._duration)
-        return 1.0 if report.outcome is not None else min(1.0, max(shares))
 
     def _time_left(self, now: float, done: float, report: Report) -> str:
         if report.outcome is not None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from phasefield.case import Case
+from phasefield.ceramic import first_ceramic_layer
+from phasefield.errors import CaseError, Fault
 from phasefield.physics.constants import FARADAY, thermal_voltage
 from phasefield.physics.reaction import critical_entry_current, exchange_current_density, smeared_entry_current
 from phasefield.physics.transport import hebb_wagner_time
@@ -29,39 +32,54 @@ class CaseReport:
 
 
 def case_report(case: Case) -> CaseReport:
-    """Generate the microstructure of a case and report cost, scales and doubts; raises ``CaseError``."""
+    """Generate the microstructure of a case and report cost, scales and doubts; raises ``CaseError``.
+
+    A case that this machine's memory cannot hold is refused before anything is generated.
+    """
+    needed, present = _memory(case), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > present:
+        cells = f"{math.prod(case.grid.shape):.3g} cells need about {needed * 1e-9:.3g} GB of memory"
+        fault = Fault("grid.spacing", f"{cells}, and this machine has {present * 1e-9:.3g} GB", "take larger cells")
+        raise CaseError([fault], str(case.source))
     setup = build_setup(case)
     rows = [*_cost(setup), *_scales(setup), *_resolution(setup)]
     return CaseReport(rows, _warnings(setup))
 
 
+def _memory(case: Case) -> float:
+    """Return the memory that a run needs [byte]."""
+    return BYTES_AT_REST + BYTES_PER_CELL * math.prod(case.grid.shape)
+
+
 def _current(setup: Setup) -> float:
-    """Return |current density| [A/m^2]; of a voltage, what it would drive through contact and ceramic."""
-    if setup.protocol.current_density is not None:
-        return abs(setup.protocol.current_density)
-    problem = setup.problem
+    """Return the largest |current density| [A/m^2]; of a voltage, what it would drive through contact and ceramic."""
+    problem, stages = setup.problem, setup.protocol.stages
     resistance = 2.0 * setup.case.materials.interface_properties.interface_resistance
     resistance += (
         problem.grid.lengths[0] - problem.electrode_plane
     ) / setup.case.materials.electrolyte_properties.ionic_conductivity
-    return abs(setup.protocol.voltage or 0.0) / resistance
+    imposed = (stage.largest_imposed / (1.0 if stage.kind == "current" else resistance) for stage in stages)
+    return max(imposed)
 
 
 def _cost(setup: Setup) -> list[tuple[str, str]]:
     grid, protocol = setup.problem.grid, setup.protocol
     current = _current(setup)
-    duration = min(protocol.duration, protocol.time_to(protocol.capacity, current))
+    duration, charge = protocol.expected_duration(current), protocol.expected_charge(current)
     frames = max(duration / protocol.output_every, 0.0) if math.isfinite(protocol.output_every) else 0.0
     if math.isfinite(protocol.output_every_capacity):
-        frames = max(frames, duration * current / protocol.output_every_capacity)
+        frames = max(frames, charge / protocol.output_every_capacity)
+    stages = len(protocol.stages)
+    frames += stages  # at the end of every step of the protocol
     arrays = len(setup.case.output.fields) + 4
-    steps = _steps(setup, current, duration)
+    steps = _steps(setup, charge)
     shape = " x ".join(str(n) for n in grid.shape)
     lengths = " x ".join(f"{1e6 * length:.4g}" for length in grid.lengths)
     return [
         ("grid", f"{shape} = {grid.size} cells, {lengths} um, {grid.lateral} sides"),
-        ("cell time, at most", f"{duration:.4g} s ({duration * current / 36000.0:.3g} mAh/cm2)"),
-        ("memory", f"{(BYTES_AT_REST + BYTES_PER_CELL * grid.size) * 1e-6:.0f} MB"),
+        ("steps of the protocol", f"{stages}, up to {0.1 * current:.3g} mA/cm2"),
+        ("cell time, at most", f"{duration:.4g} s ({charge / 36000.0:.3g} mAh/cm2)"),
+        ("memory", f"{_memory(setup.case) * 1e-6:.0f} MB"),
         (
             "disk, at most",
             f"{frames * arrays * SAVED_BYTES_PER_CELL * grid.size * 1e-6:.0f} MB ({frames:.0f} saved times)",
@@ -70,13 +88,13 @@ def _cost(setup: Setup) -> list[tuple[str, str]]:
     ]
 
 
-def _steps(setup: Setup, current: float, duration: float) -> float:
-    """Estimate: a filament's tip crosses the ceramic at COURANT cells a step, or a flat front advances that long."""
-    problem = setup.problem
+def _steps(setup: Setup, charge: float) -> float:
+    """Estimate: per step of the protocol a tip crosses the ceramic at COURANT cells a time step, or charge moves it."""
+    problem, stages = setup.problem, len(setup.protocol.stages)
     cell = min(d for d, n in zip(problem.grid.spacing, problem.grid.shape, strict=True) if n > 1)
     across = (problem.grid.lengths[0] - problem.electrode_plane) / (COURANT * cell)
-    speed = _filament_speed(setup, current)
-    return min(across * 1.5, max(duration * speed / (COURANT * cell), 50.0))
+    travel = _filament_speed(setup, charge)  # a speed per current is a length per charge
+    return min(stages * across * 1.5, max(travel / (COURANT * cell), stages * 50.0))
 
 
 def _filament_speed(setup: Setup, current: float) -> float:
@@ -141,6 +159,8 @@ def _resolution(setup: Setup) -> list[tuple[str, str]]:
     bands = setup.case.grain_boundaries
     if bands is not None:
         rows.append(("cells per grain-boundary band", f"{bands.band_width / cell:.3g}"))
+        share = setup.structure.grain_boundary_fraction[first_ceramic_layer(setup.structure) :].mean()
+        rows.append(("share of the ceramic inside bands", f"{share:.0%}"))
     return rows
 
 

@@ -5,31 +5,38 @@ from __future__ import annotations
 import logging
 import os
 import time as clock
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from phasefield import measures
+from phasefield import __version__, measures
 from phasefield.backends import Backend, Tolerances, get_backend
-from phasefield.case import Case, case_to_toml
-from phasefield.errors import RunError
+from phasefield.case import Case, case_to_toml, load_case
+from phasefield.case.changes import Change, case_texts, changes, how_to_go_on, input_names, refused
+from phasefield.checkpoint import Checkpoint, Checkpointer, newest_checkpoint
+from phasefield.errors import CaseError, RunError, Stopped
 from phasefield.fields import State
-from phasefield.output import (
-    FieldWriter,
-    HistoryWriter,
-    MemoryRecorder,
-    Observer,
-    RunLog,
-    SummaryWriter,
-    microstructure_arrays,
-    run_facts,
+from phasefield.interrupts import StopRequest
+from phasefield.materials import KINDS
+from phasefield.output import FieldWriter, HistoryWriter, MemoryRecorder, Observer, RunLog, microstructure_arrays
+from phasefield.results_folder import (
+    FAILED,
+    INTERRUPTED,
+    claimed,
+    open_results,
+    outcome_of,
+    remove_leftovers,
+    write_inputs,
+    write_text_atomic,
 )
-from phasefield.results_folder import copy_inputs, open_results, write_text_atomic
-from phasefield.setup import Setup, build_setup, weakest_path
+from phasefield.setup import Setup, build_setup
 from phasefield.simulate import StepReport
 from phasefield.simulate import simulate as march
+from phasefield.summary import SummaryWriter, end_measures, run_facts, setup_facts
 from postprocess.results import Results, load
 
 log = logging.getLogger("phasefield")
@@ -90,41 +97,146 @@ def run(
 
     Raises
     ------
-    CaseError : bad input. RunError : the run failed. KeyboardInterrupt : with the folder as argument, after
-        everything so far was written.
+    CaseError : bad input. RunError : the run failed. Stopped : after a SIGTERM or SIGUSR1. KeyboardInterrupt : with
+        the folder as argument. Whatever it was, everything so far is in the folder, and ``resume`` goes on with it.
     """
     started = clock.perf_counter() if started is None else started
-    setup = build_setup(case)
-    threads = _threads_used(threads or case.solver.threads)
-    constant = microstructure_arrays(setup.structure, setup.problem.ceramic.accommodation_pressure)
-    folder = None if out is None else open_results(case.name, None if out == "auto" else Path(out), force)
-    recorder = None if folder is not None else MemoryRecorder(constant, case.output.fields)
-    facts = run_facts(
-        case.name,
-        case.question,
-        case_to_toml(case),
-        case.microstructure.seed,
-        threads,
-        _extra(setup),
-    )
-    summary = SummaryWriter(folder, facts, started, lambda state: _measure(setup, state))
-    watching: list[Observer] = [summary, *observers]
+    if out is None:
+        return _in_memory(_task(case, threads, observers, progress, started, StopRequest()))
+    with StopRequest() as stop:
+        task = _task(case, threads, observers, progress, started, stop)
+        folder = open_results(case.name, None if out == "auto" else Path(out), force)
+        with claimed(folder):
+            references = {kind: getattr(case.materials, kind).reference for kind in KINDS}
+            texts = case_texts(case, _write_materials(case, folder))
+            write_text_atomic(folder / "case.toml", texts["case"])
+            return _in_folder(task, folder, _Origin(case.name, references, texts))
+
+
+def resume(
+    folder: Path | str,
+    overrides: Mapping[str, str] | None = None,
+    *,
+    progress: bool = False,
+    threads: int | None = None,
+    observers: Sequence[Observer] = (),
+    started: float | None = None,
+) -> Run:
+    """Go on with the run in ``folder`` from its newest checkpoint, as if nothing had come between.
+
+    Parameters
+    ----------
+    overrides : changes of the folder's ``case.toml``, key to value as in ``load_case``: ends of the run, output.
+
+    The other parameters and what is raised are as in ``run``; ``CaseError`` also if the run has ended, if the folder
+    holds no good checkpoint, if another run writes to it, or if the case was changed in what may not change.
+    """
+    started = clock.perf_counter() if started is None else started
+    folder = Path(folder)
+    if outcome_of(folder) is None:
+        raise CaseError(f"{folder} holds no run")
+    with StopRequest() as stop, claimed(folder):
+        path, checkpoint, notes = newest_checkpoint(folder)
+        if checkpoint.version != __version__:
+            notes = [*notes, f"{path} was written by version {checkpoint.version}, this is {__version__}"]
+        for note in notes:
+            log.warning("%s", note)
+        case = load_case(folder / "case.toml", overrides)
+        changed = _allowed_changes(case, checkpoint, folder)
+        task = _task(case, threads, observers, progress, started, stop)
+        ended = _has_ended(task.setup, checkpoint, folder)
+        remove_leftovers(folder)
+        texts = case_texts(case, input_names(case, folder))
+        if changed:
+            write_text_atomic(folder / "case.toml", texts["case"])
+        memory = checkpoint.memory
+        origin = _Origin(memory["summary"]["name"], memory["references"], texts, path, checkpoint, changed, notes)
+        return _in_folder(task, folder, origin, checkpoint.outcome if ended else None)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A run as it was asked for."""
+
+    setup: Setup
+    threads: int
+    observers: Sequence[Observer]
+    started: float
+    stop: StopRequest
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where a run in a folder starts: from a case, or from a checkpoint and the case that goes on with it.
+
+    ``references``: how the first case named its materials. ``notes``: what the log should say.
+    """
+
+    name: str
+    references: Mapping[str, str]
+    texts: Mapping[str, str]
+    path: Path | None = None
+    checkpoint: Checkpoint | None = None
+    changed: Sequence[Change] = ()
+    notes: Sequence[str] = ()
+
+
+def _task(
+    case: Case,
+    threads: int | None,
+    observers: Sequence[Observer],
+    progress: bool,
+    started: float,
+    stop: StopRequest,
+) -> _Task:
+    watching = list(observers)
     if progress:
         from phasefield.progress import Progress
 
-        watching.append(Progress(case))
-    if folder is not None:
-        _write_inputs(case, folder)
-        fields = FieldWriter(folder, constant, setup.problem.electrode_plane, case.output.fields)
-        watching = [RunLog(folder), fields, HistoryWriter(folder), *watching]
-    elif recorder is not None:
-        watching.append(recorder)
-    _march(setup, threads, watching, folder)
-    if folder is not None:
-        if case.output.preview:
-            _preview(folder)
-        return Run(load(folder), folder)
-    assert recorder is not None
+        watching.append(Progress())
+    return _Task(build_setup(case), _threads_used(threads or case.solver.threads), watching, started, stop)
+
+
+def _allowed_changes(case: Case, checkpoint: Checkpoint, folder: Path) -> list[Change]:
+    """Return what has changed since the checkpoint; refuse what may not change."""
+    changed = changes(checkpoint.texts, case, folder)
+    faults = refused(changed)
+    if faults:
+        raise CaseError(faults, str(folder / "case.toml"))
+    return changed
+
+
+def _has_ended(setup: Setup, checkpoint: Checkpoint, folder: Path) -> bool:
+    """Return whether the run ended with its checkpoint and was killed before it could say so.
+
+    Raises ``CaseError`` when it has said so, or when an end of the case as it is now has passed.
+    """
+    state = checkpoint.state
+    short = measures.is_short(state["metal_fraction"], state.grid.lateral)
+    outcome = setup.protocol.outcome(state.time, state.book, state.cell_voltage, short)
+    if outcome is None:
+        return False
+    right = how_to_go_on(setup.case, outcome)
+    if outcome != checkpoint.outcome:
+        where = f"its checkpoint, step {state.step} at t = {state.time:.6g} s"
+        raise CaseError(f"{where}, is at or beyond the end that the case gives now ({outcome}); {right}", str(folder))
+    if outcome_of(folder) == outcome:
+        raise CaseError(f"the run has ended (outcome: {outcome}); {right}", str(folder))
+    return True
+
+
+# ---------------------------------------------------------------- the work
+
+
+def _in_memory(task: _Task) -> Run:
+    setup = task.setup
+    constant = microstructure_arrays(setup.structure, setup.problem.ceramic.accommodation_pressure)
+    recorder = MemoryRecorder(constant, setup.case.output.fields)
+    facts = _facts(task, _Origin(setup.case.name, {}, {}))
+    summary = SummaryWriter(None, facts, task.started, lambda state: end_measures(setup, state))
+    watching = [summary, *task.observers, recorder]
+    with _closing(watching):
+        _close(watching, _march(task, watching, None))
     results = Results(
         grid=setup.problem.grid,
         times=recorder.times,
@@ -136,23 +248,105 @@ def run(
     return Run(results, None)
 
 
-def _march(setup: Setup, threads: int, observers: Sequence[Observer], folder: Path | None) -> None:
-    """Step to the end; whatever ends the run, every observer is closed with the reason."""
-    outcome = "failed"
+def _in_folder(task: _Task, folder: Path, origin: _Origin, ended: str | None = None) -> Run:
+    """Run to the end, or write the end of a run that has ``ended``; say what goes on from where if something stops it."""
+    watching: list[Observer] = []
+    last = None if origin.checkpoint is None else origin.checkpoint.state
     try:
-        for state, report in march(setup.problem, _backend(setup, threads), setup.protocol, setup.limits):
-            for observe in observers:
-                observe(state, report)
-            outcome = report.outcome or outcome
-    except KeyboardInterrupt:
-        outcome = "interrupted"
-        raise KeyboardInterrupt(folder) from None
+        with _closing(watching):
+            _watch(task, folder, origin, watching)
+            _close(watching, ended or _march(task, watching, last))
     except RunError as error:
-        log.error("%s", error)
-        raise RunError(f"{error}; everything so far is in {folder}" if folder else str(error)) from None
+        raise RunError(f"{error}; everything so far is in {folder}{_go_on(folder)}") from None
+    except Stopped as stopped:
+        raise Stopped(f"{stopped}: everything so far is in {folder}{_go_on(folder)}") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(folder) from None
+    if task.setup.case.output.preview:
+        _preview(folder)
+    return Run(load(folder), folder)
+
+
+def _watch(task: _Task, folder: Path, origin: _Origin, watching: list[Observer]) -> None:
+    """Add the observers that write the folder, each as soon as it has something to close."""
+    setup, checkpoint = task.setup, origin.checkpoint
+    case, state = setup.case, None if checkpoint is None else checkpoint.state
+    frames, before = None, None
+    watching.append(RunLog(folder, go_on=checkpoint is not None))
+    for note in origin.notes:
+        log.warning("%s", note)
+    if checkpoint is not None and state is not None:
+        frames, before = checkpoint.memory["frames"], checkpoint.memory["summary"]
+        log.info("resumed from %s: step %d, t = %.6g s", origin.path, state.step, state.time)
+        for change in origin.changed:
+            log.info("%s was %s, is now %s", *change)
+    constant = microstructure_arrays(setup.structure, setup.problem.ceramic.accommodation_pressure)
+    fields = FieldWriter(folder, constant, setup.problem.electrode_plane, case.output.fields, frames)
+    history = HistoryWriter(folder, None if state is None else state.step)
+    watching += [fields, history]
+    summary = SummaryWriter(
+        folder, _facts(task, origin), task.started, lambda state: end_measures(setup, state), before, state
+    )
+
+    def remember() -> dict[str, Any]:
+        return {"frames": fields.written, "summary": summary.memory(), "references": dict(origin.references)}
+
+    interval, written = case.output.checkpoint_every, origin.path
+    checkpointer = Checkpointer(folder, interval, origin.texts, remember, history.flush, written)
+    watching += [summary, *task.observers, checkpointer]
+
+
+def _march(task: _Task, watching: Sequence[Observer], state: State | None) -> str:
+    """Step to the end and return the outcome; a request to stop is heard between two steps."""
+    setup, outcome = task.setup, FAILED
+    backend = _backend(setup, task.threads)
+    task.stop.deferring = True
+    try:
+        for now, report in march(setup.problem, backend, setup.protocol, setup.limits, state):
+            for observe in watching:
+                observe(now, report)
+            if report.outcome is None:
+                task.stop.check()
+            outcome = report.outcome or outcome
     finally:
-        for observe in reversed(observers):  # the log last
-            observe.close(outcome)
+        task.stop.deferring = False
+    return outcome
+
+
+@contextmanager
+def _closing(watching: list[Observer]) -> Iterator[None]:
+    """Close with the reason what is left open; the log is told of a failed run first."""
+    try:
+        yield
+    except (KeyboardInterrupt, Stopped):
+        _close(watching, INTERRUPTED)
+        raise
+    except BaseException as error:
+        if isinstance(error, RunError):
+            log.error("%s", error)
+        with suppress(Exception):  # most likely for the same reason
+            _close(watching, FAILED)
+        raise
+
+
+def _close(watching: list[Observer], outcome: str) -> None:
+    """Close every observer once, the first one, the log, last; then raise the first failure."""
+    failures = []
+    while watching:
+        try:
+            watching.pop().close(outcome)
+        except Exception as error:  # noqa: BLE001 - the others are closed all the same
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _go_on(folder: Path) -> str:
+    """Return how to go on with a run that was cut short, and from where."""
+    with suppress(CaseError, OSError):
+        state = newest_checkpoint(folder)[1].state
+        return f"; `phasefield resume {folder}` goes on from step {state.step}, t = {state.time:.6g} s"
+    return "; there is no checkpoint yet"
 
 
 def _threads_used(asked: int) -> int:
@@ -167,19 +361,13 @@ def _backend(setup: Setup, threads: int | None) -> Backend:
     return get_backend(solver.backend, setup.problem, tolerances, threads or solver.threads)
 
 
-def _write_inputs(case: Case, folder: Path) -> None:
-    """Write the case with every default, and the material files that it used."""
-    chosen = {kind: getattr(case.materials, kind) for kind in ("metal", "electrolyte", "interface")}
+def _write_materials(case: Case, folder: Path) -> dict[str, str]:
+    """Write the material files that a case uses to ``inputs/`` and return their new names by kind."""
+    chosen = {kind: getattr(case.materials, kind) for kind in KINDS}
     own = {kind: Path(m.reference) for kind, m in chosen.items() if m.reference.endswith(".toml")}
-    copies = copy_inputs(folder, own.values())
-    shipped = {kind: m for kind, m in chosen.items() if kind not in own}
-    names = {kind: copies[path] for kind, path in own.items()}
-    for kind, material in shipped.items():
-        (folder / "inputs").mkdir(exist_ok=True)
-        name = f"inputs/{kind}_{material.name}.toml"
-        write_text_atomic(folder / name, material.source_text)
-        names[kind] = name
-    write_text_atomic(folder / "case.toml", case_to_toml(case, names))
+    files = own | {kind: Path(f"{kind}_{m.name}.toml") for kind, m in chosen.items() if kind not in own}
+    copies = write_inputs(folder, {files[kind]: m.source_text for kind, m in chosen.items()})
+    return {kind: copies[path] for kind, path in files.items()}
 
 
 def _preview(folder: Path) -> None:
@@ -192,30 +380,14 @@ def _preview(folder: Path) -> None:
         log.warning("no preview.png: %s: %s", type(error).__name__, error)
 
 
-def _extra(setup: Setup) -> dict[str, Any]:
-    """Return what the summary says of the microstructure and of what was assumed."""
-    extra: dict[str, Any] = {"assumed": [a._asdict() for a in setup.case.assumed]}
-    if len(setup.structure.boundary_pairs):
-        pressure, current = weakest_path(setup)
-        extra["bottleneck_pressure_MPa"] = pressure * 1e-6
-        extra["entry_current_density_path_mA_cm2"] = current * 0.1
-        extra["boundary_per_volume_1_um"] = setup.structure.boundary_per_volume * 1e-6
-    return extra
-
-
-def _measure(setup: Setup, state: State) -> dict[str, Any]:
-    """Return what the summary says of the metal at the end."""
-    p, s = setup.problem, setup.structure
-    xi, theta = state["metal_fraction"], p.ceramic.accessible_fraction
-    connected, isolated = measures.split_metal(xi, p.grid.lateral)
-    depth = measures.penetration_depth(xi, connected, p.grid, p.electrode_plane)
-    weak = measures.boundary_or_pore(s.grain_boundary_fraction, s.pore_fraction)
-    filled = measures.filled_boundary_share(xi, s.grain_boundary_fraction, p.grid, p.electrode_plane, depth)
-    return {
-        "short": measures.is_short(xi, p.grid.lateral),
-        "metal_share_in_boundaries_and_pores": measures.share_inside(
-            weak, connected | isolated, theta, p.grid, p.electrode_plane
-        ),
-        "filled_boundary_share": filled,
-        "empty_boundary_share": 1.0 - filled,
-    }
+def _facts(task: _Task, origin: _Origin) -> dict[str, Any]:
+    """Return what the summary says of the run before its next step."""
+    case, checkpoint = task.setup.case, origin.checkpoint
+    text = case_to_toml(case, dict(origin.references))
+    facts = run_facts(origin.name, case.question, text, case.microstructure.seed, task.threads, setup_facts(task.setup))
+    if checkpoint is None:
+        return facts
+    before, state = checkpoint.memory["summary"], checkpoint.state
+    entry = {"step": state.step, "time_s": state.time, "started": facts["started"], "version": checkpoint.version}
+    entry["changed"] = {key: [old, new] for key, old, new in origin.changed}
+    return facts | {"started": before["started"], "resumed": [*before.get("resumed", []), entry]}

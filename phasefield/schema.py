@@ -196,7 +196,8 @@ def _fault(detail: ErrorDetails, model: type[BaseModel]) -> Fault:
         choice = f"use one of {', '.join(allowed)}" if len(allowed) > 1 else f"use {allowed[0]}"
         return Fault(path, f"{shown(given)} is not allowed", f"{hint} ({choice})" if hint.startswith("did") else choice)
     if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return Fault(path, f"{shown(given)} is not a table", f"write it as [{path}]")
+        table = f"[{path.rpartition('[')[0]}]" if path.endswith("]") else path
+        return Fault(path, f"{shown(given)} is not a table", f"write it as [{table}]")
     if kind == "float_type":
         return Fault(path, f"{shown(given)} is not a number", "write a plain number without quotes and unit")
     if kind == "int_type":
@@ -211,6 +212,8 @@ def _field_at(model: type[BaseModel], keys: Sequence[int | str]) -> FieldInfo | 
     field = None
     owner: type[BaseModel] | None = model
     for key in keys:
+        if isinstance(key, int):  # a place in a list of tables: all of them have the same keys
+            continue
         field = next((f for name, f in owner.model_fields.items() if (f.alias or name) == key), None) if owner else None
         owner = _model_in(field.annotation) if field else None
     return field
@@ -223,8 +226,9 @@ def _keys_at(model: type[BaseModel], keys: Sequence[int | str]) -> list[str]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    choices = typing.get_args(annotation) or (annotation,)
-    return next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), None)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for choice in typing.get_args(annotation) if (model := _model_in(choice))), None)
 
 
 def _how_to_write(model: type[BaseModel], keys: Sequence[int | str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,13 +62,13 @@ def ceramic_numbers(case: Case, structure: Microstructure) -> CeramicNumbers:
     electrolyte, bands, plain = case.materials.electrolyte_properties, case.grain_boundaries, case.reaction.plain
     floor = ELECTRONIC_FLOOR * electrolyte.ionic_conductivity
     bulk = max(electrolyte.bulk_electronic_conductivity, floor)
-    boundary = 0.0
-    if case.grid.to_grid().dimension == 1:
+    boundary, dimension = 0.0, structure.grid.dimension
+    if dimension == 1:
         bulk = max(electrolyte.electronic_conductivity, floor)  # no network in 1-D: the ceramic as measured
     elif len(structure.boundary_pairs):
         boundary = boundary_network_conductivity(
             electrolyte.electronic_conductivity,
-            case.grid.to_grid().dimension,
+            2 if case.microstructure.kind == "bicrystal" else dimension,  # in 3-D its layers are the 2-D ones
             electrolyte.boundary_thickness,
             structure.boundary_per_volume,
         )
@@ -150,17 +150,8 @@ def flat_electrode(grid: Grid, plane: float, width: float) -> np.ndarray:
 
 def build_protocol(case: Case) -> Protocol:
     """Return the protocol of a case."""
-    p, out = case.protocol, case.output
-    return Protocol(
-        current_density=p.current_density,
-        voltage=p.voltage,
-        duration=_or_never(p.duration),
-        capacity=_or_never(p.capacity),
-        stop_at_short=p.stop_at_short,
-        voltage_limit=_or_never(p.voltage_limit),
-        output_every=_or_never(out.every),
-        output_every_capacity=_or_never(out.every_capacity),
-    )
+    every, every_capacity = _or_never(case.output.every), _or_never(case.output.every_capacity)
+    return replace(case.protocol.to_protocol(), output_every=every, output_every_capacity=every_capacity)
 
 
 def build_limits(case: Case) -> StepLimits:

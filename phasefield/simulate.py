@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from phasefield import measures
 from phasefield.backends import Backend, Control, NotConverged, NotFinite, SolveReport
 from phasefield.errors import RunError
-from phasefield.fields import Book, State
+from phasefield.fields import State
 from phasefield.physics.constants import FARADAY
 from phasefield.problem import Problem
-from phasefield.protocol import Outcome, Protocol
+from phasefield.protocol import Outcome, Protocol, Stage
 
 log = logging.getLogger("phasefield")
 
@@ -38,6 +38,7 @@ class StepReport:
 
     time: float
     step: int
+    protocol_step: int  # of the protocol's stages, from 1
     time_step: float
     current_density: float  # > 0 plates the working electrode
     cell_voltage: float
@@ -47,6 +48,7 @@ class StepReport:
     penetration_depth_isolated: float
     metal_volume_connected: float  # theta-weighted, per cross-section
     metal_volume_isolated: float
+    dead_charge: float  # in metal that electrons do not reach, however little of a cell it fills
     tip_speed: float  # over the last micrometre
     reservoir_share: float  # of what was plated
     leakage_current_density: float
@@ -54,6 +56,7 @@ class StepReport:
     plane_current_error: float
     newton_iterations: int
     cg_iterations: int
+    share_done: float  # of the protocol
     fields_due: bool
     outcome: Outcome | None
 
@@ -64,7 +67,7 @@ def simulate(
     """Yield state and report after every accepted step; the first pair is the initial state.
 
     With ``state``, one that an earlier run yielded, go on from there: only steps beyond it are yielded, the same to the
-    bit as if nothing had come between.
+    bit as if nothing had come between; none if the protocol ends there.
 
     The state is the generator's own: whoever wants to keep it copies it. Each step first solves the potentials at its
     end with the metal where it is, then moves the metal by what was plated: charge is conserved to round-off.
@@ -73,21 +76,25 @@ def simulate(
     """
     if state is None:
         state = backend.initial_state()
-        _open_book(problem, backend, protocol, limits, state)
+        _open_book(problem, backend, limits, state)
         backend.update_fields(state)
-        yield state, _report(problem, backend, state, None, 0.0, protocol, True)
+        yield state, _report(problem, backend, state, None, 0.0, protocol, 1, True)
+    elif _outcome(problem, protocol, state) is not None:
+        return
     book = state.book
     while True:
-        proposed = min(book.next_step, limits.largest, _courant_step(problem, book.front_speed))
-        step = _fit(proposed, protocol.next_event(state.time, book.throughput, book.current_density) - state.time)
-        solved, step = _solve(problem, backend, state, protocol, limits, step)
+        number, stage = book.stage + 1, protocol.stages[book.stage]
+        proposed = min(book.next_step, limits.largest, stage.largest_step, _courant_step(problem, book.front_speed))
+        step = _fit(proposed, protocol.next_event(state.time, book) - state.time)
+        solved, step = _solve(problem, backend, state, stage, limits, step)
         before = state.time, book.throughput
         _advance(backend, state, step)
-        _enter(book, solved, step)
+        _enter(state, stage, solved, step)
         due = protocol.output_due(*before, state.time, book.throughput)
         calm = POTENTIAL_STEP / max(solved.potential_change, 1e-30)
         book.next_step = max(step, proposed if due else step) * min(GROWTH, max(0.3, calm))
-        report = _report(problem, backend, state, solved, step, protocol, due)
+        due = _end_stage(state, stage, limits) or due
+        report = _report(problem, backend, state, solved, step, protocol, number, due)
         if report.fields_due:
             backend.update_fields(state)
         yield state, report
@@ -95,20 +102,37 @@ def simulate(
             return
 
 
-def _open_book(problem: Problem, backend: Backend, protocol: Protocol, limits: StepLimits, state: State) -> None:
+def _open_book(problem: Problem, backend: Backend, limits: StepLimits, state: State) -> None:
     book = state.book
     book.initial_metal, book.initial_stored = _metal_charge(problem, state), backend.stored_charge(state)
-    book.next_step, book.current_density = limits.first, protocol.current_density or 0.0
+    book.next_step = limits.first
 
 
-def _enter(book: Book, solved: SolveReport, time_step: float) -> None:
-    """Account for the charges of a step."""
-    book.capacity += solved.current_density * time_step
-    book.throughput += abs(solved.current_density) * time_step
+def _enter(state: State, stage: Stage, solved: SolveReport, time_step: float) -> None:
+    """Account for the charges of a step; an imposed current passes exactly as much as it was asked to."""
+    book = state.book
+    imposed = stage.kind == "current"
+    passed = (stage.applied(state.time - book.stage_time) if imposed else solved.current_density) * time_step
+    book.capacity += passed
+    book.throughput += abs(passed)
     book.leaked += solved.leakage_current_density * time_step
     book.reservoir += solved.reservoir_current_density * time_step
     book.moved += (abs(solved.metal_current_density) + abs(solved.reservoir_current_density)) * time_step
     book.current_density, book.front_speed = solved.current_density, solved.front_speed
+
+
+def _end_stage(state: State, stage: Stage, limits: StepLimits) -> bool:
+    """Open the next stage if this one is through, with a small step since what is imposed may jump; return whether."""
+    book = state.book
+    reason = stage.end(state.time, book, state.cell_voltage)
+    if reason is None:
+        return False
+    if reason == "voltage_limit":
+        what = "t = %.6g s, step %d of the protocol ended by its voltage limit, at %.4g V"
+        log.info(what, state.time, book.stage + 1, state.cell_voltage)
+    book.stage, book.stage_time, book.stage_throughput = book.stage + 1, state.time, book.throughput
+    book.next_step = limits.first
+    return True
 
 
 def _metal_charge(problem: Problem, state: State) -> float:
@@ -145,14 +169,11 @@ def _fit(step: float, remaining: float) -> float:
 
 
 def _solve(
-    problem: Problem, backend: Backend, state: State, protocol: Protocol, limits: StepLimits, step: float
+    problem: Problem, backend: Backend, state: State, stage: Stage, limits: StepLimits, step: float
 ) -> tuple[SolveReport, float]:
     """Solve a step, shorter where it does not converge or the front turns out faster than the step was made for."""
-    if protocol.current_density is not None:
-        control = Control("current", protocol.current_density)
-    else:
-        control = Control("voltage", protocol.voltage or 0.0)
     while True:
+        control = Control(stage.kind, stage.applied(state.time + step - state.book.stage_time))
         try:
             solved = backend.solve(state, step, control)
         except NotFinite as error:
@@ -180,6 +201,17 @@ def _advance(backend: Backend, state: State, step: float) -> None:
         raise RunError(str(error)) from None
 
 
+def _reservoir_share(solved: SolveReport) -> float:
+    """Return the reservoir's share of what is plated; 0 at rest, where it and the metal only exchange charge."""
+    metal, reservoir = solved.metal_current_density, solved.reservoir_current_density
+    return reservoir / (metal + reservoir) if abs(metal + reservoir) > 0.1 * (abs(metal) + abs(reservoir)) else 0.0
+
+
+def _outcome(problem: Problem, protocol: Protocol, state: State) -> Outcome | None:
+    short = measures.is_short(state["metal_fraction"], problem.grid.lateral)
+    return protocol.outcome(state.time, state.book, state.cell_voltage, short)
+
+
 def _report(
     problem: Problem,
     backend: Backend,
@@ -187,20 +219,19 @@ def _report(
     solved: SolveReport | None,
     step: float,
     protocol: Protocol,
+    number: int,
     due: bool,
 ) -> StepReport:
     grid, plane, theta = problem.grid, problem.electrode_plane, problem.ceramic.accessible_fraction
     xi, book = state["metal_fraction"], state.book
     connected, isolated = measures.split_metal(xi, grid.lateral)
     depth = measures.penetration_depth(xi, connected, grid, plane)
-    outcome = None
-    if solved is not None:
-        short = measures.is_short(xi, grid.lateral)
-        outcome = protocol.outcome(state.time, book.throughput, state.cell_voltage, short)
-    plated = solved.metal_current_density + solved.reservoir_current_density if solved else 0.0
+    dead = measures.dead_volume(xi, theta, grid, plane)
+    outcome = _outcome(problem, protocol, state) if solved is not None else None
     return StepReport(
         time=state.time,
         step=state.step,
+        protocol_step=number,
         time_step=step,
         current_density=solved.current_density if solved else 0.0,
         cell_voltage=state.cell_voltage,
@@ -210,13 +241,15 @@ def _report(
         penetration_depth_isolated=measures.penetration_depth(xi, isolated, grid, plane),
         metal_volume_connected=measures.metal_volume(connected, theta, grid, plane),
         metal_volume_isolated=measures.metal_volume(isolated, theta, grid, plane),
+        dead_charge=dead * FARADAY / problem.metal.molar_volume,
         tip_speed=measures.tip_speed(book.tip_path, state.time, depth),
-        reservoir_share=solved.reservoir_current_density / plated if solved and plated != 0.0 else 0.0,
+        reservoir_share=_reservoir_share(solved) if solved else 0.0,
         leakage_current_density=solved.leakage_current_density if solved else 0.0,
         charge_balance_error=_charge_balance_error(problem, backend, state),
         plane_current_error=solved.plane_current_error if solved else 0.0,
         newton_iterations=solved.newton_iterations if solved else 0,
         cg_iterations=solved.cg_iterations if solved else 0,
+        share_done=protocol.share_done(state.time, book),
         fields_due=due or outcome is not None,
         outcome=outcome,
     )

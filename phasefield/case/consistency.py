@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from phasefield.case.model import Case
+from phasefield.case.protocol import protocol_faults
 from phasefield.errors import Fault
 from phasefield.materials import list_materials, load_material
 from phasefield.units import from_si
@@ -128,16 +129,7 @@ def _reaction(case: Case) -> Iterator[Fault]:
 
 
 def _protocol(case: Case) -> Iterator[Fault]:
-    protocol = case.protocol
-    if (protocol.current_density is None) == (protocol.voltage is None):
-        found = "neither" if protocol.voltage is None else "both"
-        problem = f"gives {found} of current_density and voltage"
-        yield Fault("protocol", problem, 'give exactly one, for example current_density = "1 mA/cm^2"')
-    if protocol.duration is None and protocol.capacity is None:
-        right = 'give duration = "30 min", capacity = "0.3 mAh/cm^2", or both'
-        yield Fault("protocol", "gives no end of the run", right)
-    if protocol.current_density == 0.0 and protocol.duration is None:
-        yield Fault("protocol.current_density", "no current never reaches a capacity", "give a duration")
+    yield from protocol_faults(case.protocol)
 
 
 def _output(case: Case) -> Iterator[Fault]:

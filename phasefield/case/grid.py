@@ -26,7 +26,7 @@ class GridSection(Section):
     """The box that is simulated. The current flows along the first axis, from the working electrode at 0."""
 
     size: Lengths = Field(
-        description="edge lengths of the box, electrode included; one entry: 1-D, two: 2-D",
+        description="edge lengths of the box, electrode included; one entry: 1-D, two: 2-D, three: 3-D",
         examples=[["64 um", "48 um"]],
     )
     cell: Lengths = Field(
@@ -36,11 +36,9 @@ class GridSection(Section):
 
     @field_validator("size")
     @classmethod
-    def _one_or_two_axes(cls, size: tuple[float, ...]) -> tuple[float, ...]:
-        if len(size) == 3:
-            raise invalid("3-D is not available yet", "give two lengths, or one for 1-D")
+    def _at_most_three_axes(cls, size: tuple[float, ...]) -> tuple[float, ...]:
         if len(size) > 3:
-            raise invalid(f"{len(size)} axes are too many", "give two lengths, or one for 1-D")
+            raise invalid(f"{len(size)} axes are too many", "give one to three lengths")
         return size
 
     @field_validator("cell")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from phasefield.errors import CaseError, Fault
 from phasefield.schema import faults_of, read_toml, suggestion
 
 _PACKAGE = Path(__file__).parents[1]
+_LIST_ENTRY = re.compile(r"(.+)\[(\d{1,9})\]")  # steps[0]
 
 
 class CaseEntry(NamedTuple):
@@ -52,7 +54,8 @@ def load_case(name_or_path: str | Path, overrides: Mapping[str, str] | None = No
     Parameters
     ----------
     name_or_path : a name that ``list_cases`` lists, or the path of a TOML file.
-    overrides : key ("protocol.current_density") to value as written in TOML; quotes around texts may be left out.
+    overrides : key ("protocol.current_density", "protocol.steps[0].duration") to value as written in TOML; quotes
+        around texts may be left out.
 
     Raises
     ------
@@ -89,12 +92,21 @@ def _find(name_or_path: str | Path) -> Path:
 
 def _override(tables: dict[str, Any], key: str, value: str) -> list[Fault]:
     *sections, last = key.split(".")
-    for section in sections:
-        tables = tables.setdefault(section, {})
-        if not isinstance(tables, dict):
-            return [Fault(key, f"{section} is not a table", "write section.key=value")]
     if not all((*sections, last)):
         return [Fault(key, "is not a key", "write section.key=value, for example grid.spacing=0.5 um")]
+    for section in sections:
+        place = _LIST_ENTRY.fullmatch(section)
+        if place is None:
+            entry = tables.setdefault(section, {})
+        else:
+            entries = tables.get(place[1])
+            if not isinstance(entries, list) or int(place[2]) >= len(entries):
+                right = f"{place[1]} has {len(entries)} entries" if isinstance(entries, list) else "it is not a list"
+                return [Fault(key, f"there is no {section}", right)]
+            entry = entries[int(place[2])]
+        if not isinstance(entry, dict):
+            return [Fault(key, f"{section} is not a table", "write section.key=value")]
+        tables = entry
     tables[last] = _parse(value)
     return []
 

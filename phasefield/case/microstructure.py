@@ -11,13 +11,15 @@ from phasefield.schema import Integer, Number, Section, preset
 
 
 class PoresSection(Section):
-    """Round pores."""
+    """Round pores: balls in 3-D, discs in 2-D."""
 
     porosity: Annotated[Number, Field(ge=0.0, le=0.3)] = Field(
         description="share of the ceramic's volume, 0 to 0.3", examples=[0.01]
     )
     radius: Length = Field(description="radius of a pore", examples=["1 um"])
-    location: Literal["triple_junctions"] = Field("triple_junctions", description="where the pores sit")
+    location: Literal["triple_junctions"] = Field(
+        "triple_junctions", description="where the pores sit: where three grains meet, in 3-D three or four"
+    )
 
 
 class MicrostructureSection(Section):
@@ -34,7 +36,9 @@ class MicrostructureSection(Section):
         2, description="Lloyd steps that make voronoi grains more equal"
     )
     seed: Count = Field(1, description="seed of all that is random: grains and accommodation pressures")
-    angle: Angle = preset("0 deg", description="tilt of a bicrystal's boundary against the current (0: along it)")
+    angle: Angle = preset(
+        "0 deg", description="tilt of a bicrystal's boundary against the current (0: along it), about z"
+    )
     pores: PoresSection | None = Field(None, description="leave the table out for a dense ceramic")
 
     @property

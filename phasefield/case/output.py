@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from phasefield.case.quantities import ChargePerArea, Time
 from phasefield.fields import FIELDS
-from phasefield.schema import Flag, Section, Text, invalid, suggestion
+from phasefield.schema import Flag, Section, Text, invalid, preset, suggestion
 
 SAVED = tuple(name for name, field in FIELDS.items() if field.saved)
 
@@ -20,7 +20,7 @@ def _known_field(name: str) -> str:
 
 
 class OutputSection(Section):
-    """Field files for ParaView and the preview picture; the history is always written."""
+    """Field files for ParaView, the preview picture, checkpoints; the history is always written."""
 
     every: Time | None = Field(None, description="time between saved fields", examples=["10 s"])
     every_capacity: ChargePerArea | None = Field(
@@ -30,3 +30,6 @@ class OutputSection(Section):
         SAVED, description="fields to save", examples=[["metal_fraction", "potential_vs_metal"]]
     )
     preview: Flag = Field(True, description="draw preview.png at the end")
+    checkpoint_every: Time = preset(
+        "10 min", description="wall time between checkpoints, from which `phasefield resume` goes on"
+    )

@@ -18,6 +18,7 @@ Angle = Annotated[float, Quantity("rad", "deg", "-90 deg", "90 deg", inclusive=T
 Pressure = Annotated[float, Quantity("Pa", "MPa", "0 MPa", inclusive=True)]
 PositivePressure = Annotated[float, Quantity("Pa", "MPa", "0 MPa")]
 CurrentDensity = Annotated[float, Quantity("A/m^2", "mA/cm^2")]
+PositiveCurrentDensity = Annotated[float, Quantity("A/m^2", "mA/cm^2", "0 mA/cm^2")]
 ChargePerArea = Annotated[float, Quantity("C/m^2", "mAh/cm^2", "0 mAh/cm^2")]
 Voltage = Annotated[float, Quantity("V", "V", "-10 V", "10 V", inclusive=True)]
 PositiveVoltage = Annotated[float, Quantity("V", "mV", "0 V", "10 V")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from phasefield.case.model import Case
 from phasefield.case.output import OutputSection
-from phasefield.case.protocol import ProtocolSection
+from phasefield.case.protocol import ProtocolSection, protocol_faults
 
 FRAMES = 40  # saved fields per run, unless the case says otherwise
 
@@ -26,15 +27,12 @@ def resolve(case: Case) -> Case:
     return case.model_copy(update=updates)
 
 
-def _output(output: OutputSection, protocol: ProtocolSection) -> OutputSection:
-    if output.every is not None or output.every_capacity is not None:
+def _output(output: OutputSection, section: ProtocolSection) -> OutputSection:
+    given = output.every is not None or output.every_capacity is not None
+    if given or any(protocol_faults(section)):  # faults are reported later
         return output
-    duration, capacity = protocol.duration, protocol.capacity
-    current = abs(protocol.current_density or 0.0)
-    if duration is not None and capacity is not None and capacity < duration * current:
-        duration = None  # the capacity ends the run
-    if duration is not None:
-        return output.model_copy(update={"every": duration / FRAMES})
-    if capacity is not None:
-        return output.model_copy(update={"every_capacity": capacity / FRAMES})
-    return output
+    protocol = section.to_protocol()
+    duration, charge = protocol.expected_duration(), protocol.expected_charge()
+    if math.isfinite(charge) and (charge == protocol.capacity or not math.isfinite(duration)):
+        return output.model_copy(update={"every_capacity": charge / FRAMES})
+    return output.model_copy(update={"every": duration / FRAMES}) if math.isfinite(duration) else output

@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(runs.run)
+app.command()(runs.resume)
 app.command()(cases.check)
 app.command("cases")(cases.list_all)
 app.command()(cases.new)

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import typer
 
-from phasefield.errors import CaseError, RunError
+from phasefield.errors import CaseError, RunError, Stopped
 
 FAILED = 1
 BAD_INPUT = 2
+WANTS_MORE = 75
 INTERRUPTED = 130
 
 
@@ -21,7 +22,7 @@ def complain(message: str) -> None:
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Exit with 2 on bad input, 1 on a failed run, 130 on Ctrl-C; other exceptions are bugs and pass.
+    """Exit with 2 on bad input, 1 on a failed run, 130 on Ctrl-C, 75 when stopped to be continued; bugs pass.
 
     ``KeyboardInterrupt(folder)`` tells where everything so far was saved.
     """
@@ -35,7 +36,12 @@ def exit_codes() -> Iterator[None]:
     except (RunError, OSError) as error:
         complain(str(error))
         raise typer.Exit(FAILED) from None
+    except Stopped as stopped:
+        typer.echo(str(stopped), err=True)
+        raise typer.Exit(WANTS_MORE) from None
     except KeyboardInterrupt as interrupt:
-        saved = f": everything so far is in {interrupt.args[0]}" if interrupt.args else ""
-        typer.echo(f"interrupted{saved}", err=True)
+        where = [
+            f": everything so far is in {folder}; `phasefield resume {folder}` goes on" for folder in interrupt.args
+        ]
+        typer.echo("".join(["interrupted", *where]), err=True)
         raise typer.Exit(INTERRUPTED) from None

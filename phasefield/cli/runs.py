@@ -1,4 +1,4 @@
-"""The command that runs a case."""
+"""The commands that run a case and go on with a run."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ def run(
 
         # A fault of the case is told before the solver is loaded.
         loaded = load_case(case, parse_overrides(set_))
-        from phasefield import cache
         from phasefield.cli.show import print_run
         from phasefield.progress import Progress
         from phasefield.run import run as run_case
 
-        progress = None if quiet else Progress(loaded)
-        if not quiet and not cache.is_warm():
-            typer.echo("The first run compiles its kernels: less than a minute, once.", err=True)
+        progress = None if quiet else Progress()
+        if not quiet:
+            _announce_compiling()
         try:
             finished = run_case(
                 loaded,
@@ -51,3 +50,35 @@ def run(
             typer.echo(finished.folder)
         else:
             print_run(finished.summary, finished.folder, loaded.assumed)
+
+
+def resume(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run that was stopped, killed or failed.")],
+    set_: SetOption = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Number of threads; all cores unless given.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the folder of the results.")] = False,
+) -> None:
+    """Go on with the run in DIR from its last checkpoint, as if nothing had come between.
+
+    A run that came to one of its ends goes on if that end is raised, --set protocol.capacity="0.5 mAh/cm^2".
+    """
+    with exit_codes():
+        from phasefield.case import AssumedNumber
+        from phasefield.cli.show import print_run
+        from phasefield.run import resume as resume_run
+
+        if not quiet:
+            _announce_compiling()
+        finished = resume_run(folder, parse_overrides(set_), threads=threads, progress=not quiet)
+        if quiet:
+            typer.echo(finished.folder)
+        else:
+            assumed = [AssumedNumber(**number) for number in finished.summary["assumed"]]
+            print_run(finished.summary, finished.folder, assumed)
+
+
+def _announce_compiling() -> None:
+    from phasefield import cache
+
+    if not cache.is_warm():
+        typer.echo("The first run compiles its kernels: less than a minute, once.", err=True)

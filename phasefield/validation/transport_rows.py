@@ -15,7 +15,7 @@ from phasefield.backends import Control, SolveReport, Tolerances, get_backend
 from phasefield.case import load_case
 from phasefield.fields import State
 from phasefield.grid import Grid
-from phasefield.physics.constants import FARADAY, thermal_voltage
+from phasefield.physics.constants import thermal_voltage
 from phasefield.physics.transport import IONIC_FLOOR
 from phasefield.problem import Problem
 from phasefield.protocol import Protocol
@@ -23,9 +23,12 @@ from phasefield.setup import build_setup
 from phasefield.simulate import StepLimits, simulate
 from phasefield.validation.boundary_rows import v14a
 from phasefield.validation.common import (
-    LITHIUM_VOLUME,
+    CURRENT,
+    FRONT_SPEED,
     LLZO_ELECTRONIC,
+    LLZO_INTERFACE,
     LLZO_IONIC,
+    TEMPERATURE,
     Check,
     Row,
     backend_for,
@@ -39,10 +42,7 @@ from phasefield.validation.common import (
 
 __all__ = ["v2", "v7", "v8", "v10", "v14a", "v17"]
 
-TEMPERATURE = 298.15  # [K]
 LENGTH = 100e-6  # [m]
-CURRENT = 10.0  # 1 mA/cm^2 [A/m^2]
-RESISTANCE = 5e-4  # Z, 5 ohm cm^2 [ohm m^2]
 CERAMIC_IONIC = LLZO_IONIC * (1.0 + IONIC_FLOOR)  # M7 at xi = 0 [S/m]: the floor shows where 1e-9 is asked for
 
 PLATED_AT = 15e-6  # where the metal of V2 begins [m]
@@ -75,13 +75,12 @@ def _plate(width: float, duration: float) -> tuple[np.ndarray, np.ndarray, float
         planar_profile(PLATED_AT - grid.meshgrid()[0], width),
         ceramic=uniform_ceramic(grid, electronic=LLZO_ELECTRONIC),
         width=width,
-        interface_resistance=RESISTANCE,
+        interface_resistance=LLZO_INTERFACE,
         kinetics="linear",
         plane=PLATED_AT,
     )
     problem = dataclasses.replace(problem, metal=dataclasses.replace(problem.metal, mobility_ratio=MOBILITY_RATIO))
-    speed = CURRENT * LITHIUM_VOLUME / FARADAY
-    limits = StepLimits(largest=STEP_SHARE * width / speed)
+    limits = StepLimits(largest=STEP_SHARE * width / FRONT_SPEED)
     times: list[float] = []
     errors: list[float] = []
     fronts: list[float] = []
@@ -89,11 +88,11 @@ def _plate(width: float, duration: float) -> tuple[np.ndarray, np.ndarray, float
         problem, backend_for(problem), Protocol(current_density=CURRENT, duration=duration), limits
     ):
         if fronts:  # the potentials are those of the metal's place before the step
-            exact = CURRENT * ((LENGTH - fronts[-1]) / LLZO_IONIC + 2.0 * RESISTANCE)
+            exact = CURRENT * ((LENGTH - fronts[-1]) / LLZO_IONIC + 2.0 * LLZO_INTERFACE)
             times.append(report.time)
             errors.append(report.cell_voltage / exact - 1.0)
         fronts.append(float(state["metal_fraction"].sum()) * grid.spacing[0])
-    return np.array(times), np.array(errors), (fronts[-1] - fronts[0]) / (speed * duration)
+    return np.array(times), np.array(errors), (fronts[-1] - fronts[0]) / (FRONT_SPEED * duration)
 
 
 def v2(quick: bool = False) -> Row:
@@ -191,7 +190,7 @@ def _constant_conductor(layered: bool) -> tuple[Grid, State]:
         np.zeros(grid.shape),
         ceramic=ceramic,
         width=2e-6,
-        interface_resistance=RESISTANCE,
+        interface_resistance=LLZO_INTERFACE,
         kinetics="linear",
         counter_electrons="contact",
     )
@@ -208,8 +207,8 @@ def v8(quick: bool = False) -> Row:
     del quick  # a tenth of a second as it is
     grid, state = _constant_conductor(layered=False)
     x = grid.centres(0)
-    ions, electrons = _branches(LENGTH / LLZO_ELECTRONIC, 2.0 * RESISTANCE + LENGTH / CERAMIC_IONIC)
-    ionic = ions * (RESISTANCE + x / CERAMIC_IONIC)
+    ions, electrons = _branches(LENGTH / LLZO_ELECTRONIC, 2.0 * LLZO_INTERFACE + LENGTH / CERAMIC_IONIC)
+    ionic = ions * (LLZO_INTERFACE + x / CERAMIC_IONIC)
     electronic = electrons * x / LLZO_ELECTRONIC
     potential = _difference(state)[:, 0]
     turns = int(np.count_nonzero(np.diff(np.sign(np.diff(potential)))))
@@ -234,7 +233,7 @@ def v8(quick: bool = False) -> Row:
     leaky, resistive = LEAKY * LLZO_ELECTRONIC, RESISTIVE * CERAMIC_IONIC
     rest = LENGTH - thick
     ions, electrons = _branches(
-        rest / LLZO_ELECTRONIC + thick / leaky, 2.0 * RESISTANCE + rest / CERAMIC_IONIC + thick / resistive
+        rest / LLZO_ELECTRONIC + thick / leaky, 2.0 * LLZO_INTERFACE + rest / CERAMIC_IONIC + thick / resistive
     )
     begins = 1.5 * potential[FIRST] - 0.5 * potential[FIRST + 1]
     ends = 1.5 * potential[LAST - 1] - 0.5 * potential[LAST - 2]

@@ -1,4 +1,4 @@
-"""Results are the same to the bit for any number of threads, on a grid that threads share (512 x 512)."""
+"""Results are the same to the bit for any number of threads, on grids that threads share (512 x 512, 40 x 36 x 37)."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ import pytest
 
 from phasefield.backends import Control, Tolerances, get_backend
 from phasefield.fields import State
+from phasefield.grid import Grid
 from phasefield.numerics.multigrid import PARALLEL_CELLS
-from phasefield.validation.common import LLZO_ELECTRONIC, box_grid, plain_problem, planar_profile, uniform_ceramic
+from phasefield.validation.common import LLZO_ELECTRONIC, plain_problem, planar_profile, uniform_ceramic
 
-CELLS = 512
+GRIDS = {"2-D": Grid((512, 512), 2 * (0.125e-6,)), "3-D": Grid((40, 36, 37), (1.6e-6, 1.7e-6, 1.8e-6))}
 
 
-@pytest.fixture(scope="module")
-def states() -> list[State]:
-    """Return the states after two steps of a comb of metal with floating discs, by 1 and by 2 threads."""
-    grid = box_grid((64e-6, 64e-6), (CELLS, CELLS))
-    x, y = grid.meshgrid()
+@pytest.fixture(scope="module", params=list(GRIDS))
+def states(request: pytest.FixtureRequest) -> list[State]:
+    """Return the states after two steps of a comb of metal with floating discs or balls, by 1 and by 2 threads."""
+    grid = GRIDS[request.param]
+    x, *across = grid.meshgrid()
     width = 1.5 * grid.spacing[0]
-    teeth = np.minimum(40e-6 - x, 2e-6 - np.abs((y % 16e-6) - 8e-6))
-    discs = 2e-6 - np.hypot(x - 50e-6, (y % 16e-6) - 8e-6)
-    metal = planar_profile(np.maximum(np.maximum(6e-6 - x, teeth), discs), width)
+    # from the middle of the nearest tooth, four of them along each lateral axis
+    away = np.sqrt(
+        sum((y % (length / 4) - length / 8) ** 2 for y, length in zip(across, grid.lengths[1:], strict=True))
+    )
+    teeth = np.minimum(40e-6 - x, 2e-6 - away)
+    pieces = 2e-6 - np.hypot(x - 50e-6, away)
+    metal = planar_profile(np.maximum(np.maximum(6e-6 - x, teeth), pieces), width)
     ceramic = uniform_ceramic(grid, electronic=LLZO_ELECTRONIC, electrons=0.05)
     problem = plain_problem(
         grid, metal, ceramic=ceramic, width=width, energy=0.5, counter_electrons="contact", plane=6e-6
@@ -38,8 +43,9 @@ def states() -> list[State]:
     return found
 
 
-def test_the_grid_is_one_that_threads_share() -> None:
-    assert CELLS**2 > PARALLEL_CELLS
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=list(GRIDS))
+def test_the_grid_is_one_that_threads_share(grid: Grid) -> None:
+    assert grid.size > PARALLEL_CELLS
 
 
 @pytest.mark.parametrize("name", ["metal_fraction", "ionic_potential", "electronic_potential", "stored_electrons"])

@@ -166,9 +166,21 @@ def test_boundaries_need_their_table(tmp_path):
     assert "table is missing" in faults(path)[0]["grain_boundaries"].problem
 
 
-def test_three_dimensions_are_not_available_yet():
-    found, _ = faults("bicrystal", {"grid.size": '["1 um", "1 um", "1 um"]'})
-    assert found["grid.size"].problem == "3-D is not available yet"
+def test_more_than_three_dimensions_are_refused():
+    found, _ = faults("bicrystal", {"grid.size": '["1 um", "1 um", "1 um", "1 um"]'})
+    assert found["grid.size"].problem == "4 axes are too many"
+    assert found["grid.size"].right == "give one to three lengths"
+
+
+def test_each_length_of_a_3d_box_is_checked_and_its_cells_are_counted():
+    found, _ = faults("bicrystal", {"grid.size": '["16 um", "9.6 um", "1.3 um"]'})
+    assert set(found) == {"grid.size[2]"} and "3.25 cells" in found["grid.size[2]"].problem
+    found, _ = faults("bicrystal", {"grid.size": '["800 um", "800 um", "800 um"]'})
+    assert "8e+09 cells fit no machine" in found["grid.spacing"].problem
+    size, spacing = '["16 um", "9.6 um", "8 um"]', '["0.4 um", "0.4 um"]'
+    found, _ = faults("bicrystal", {"grid.size": size, "grid.spacing": spacing})
+    assert found["grid.spacing"].problem == "2 entries for 3 axes"
+    assert load_case("bicrystal", {"grid.size": size}).grid.shape == (40, 24, 20)
 
 
 def test_broken_toml_names_file_and_line(tmp_path):
@@ -209,6 +221,7 @@ KEYS = [
     "format", "question", "grid", "grid.size", "grid.spacing", "materials", "materials.set", "materials.metal",
     "materials.temperature", "materials.set.electrolyte.ionic_conductivity", "microstructure.pores",
     "microstructure.seed", "microstructure.angle", "grain_boundaries", "grain_boundaries.band_width",
+    "protocol.steps", "protocol.steps[0].duration",
     "grain_boundaries.accommodation_pressure.log_width", "electrodes.reservoir_thickness", "transport.leakage",
     "reaction.transfer_coefficient", "protocol", "protocol.current_density", "protocol.duration", "output.fields",
     "output.every", "solver.threads", "solver.ionic_tolerance", "nonsense",

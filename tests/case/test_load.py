@@ -67,6 +67,17 @@ def test_output_interval_follows_what_ends_the_run():
     assert late.output.every is None and late.output.every_capacity == pytest.approx(0.05 * 3.6e4 / 40)
 
 
+def test_a_three_dimensional_box_has_three_of_everything(own):
+    size = {"grid.size": '["16 um", "9.6 um", "8 um"]'}
+    case = load_case("bicrystal", size)
+    grid = case.grid.to_grid()
+    assert grid.shape == (40, 24, 20) and grid.dimension == 3
+    assert grid.spacing == pytest.approx((0.4e-6,) * 3)
+    assert own(case_to_toml(case)) == case
+    uneven = load_case("bicrystal", size | {"grid.spacing": '["0.4 um", "0.3 um", "0.2 um"]'}).grid
+    assert uneven.shape == (40, 32, 40) and uneven.spacing == pytest.approx((0.4e-6, 0.3e-6, 0.2e-6))
+
+
 def test_a_one_dimensional_box_is_n_by_one():
     grid = load_case("flat_plating").grid
     assert grid.shape == (100, 1)

@@ -49,7 +49,7 @@ def test_version_is_that_of_the_package(phasefield: Callable[..., Result]) -> No
     assert shown.stdout == f"phasefield {pf.__version__} (alkali-dendrites)\n"
 
 
-@pytest.mark.parametrize("command", ["run", "check", "cases", "new", "materials", "doctor"])
+@pytest.mark.parametrize("command", ["run", "resume", "check", "cases", "new", "materials", "doctor"])
 def test_help_lists_every_command(phasefield: Callable[..., Result], command: str) -> None:
     assert f" {command} " in phasefield("--help").stdout
     assert phasefield(command, "--help").exit_code == 0

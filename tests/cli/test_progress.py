@@ -13,12 +13,12 @@ from phasefield import progress
 from phasefield.progress import Progress, clock
 
 
-def report(step: int, time: float, throughput: float, outcome: str | None = None) -> Any:
+def report(step: int, time: float, share_done: float, outcome: str | None = None) -> Any:
     return SimpleNamespace(
         step=step,
         time=time,
         time_step=0.5,
-        throughput=throughput,
+        share_done=share_done,
         cell_voltage=0.05,
         penetration_depth_connected=12.5e-6,
         outcome=outcome,
@@ -33,9 +33,9 @@ def wall(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return watch
 
 
-def test_plain_lines_come_at_intervals_and_at_the_end(case: SimpleNamespace, wall: SimpleNamespace) -> None:
+def test_plain_lines_come_at_intervals_and_at_the_end(wall: SimpleNamespace) -> None:
     stream = io.StringIO()
-    show = Progress(case, Console(file=stream))
+    show = Progress(Console(file=stream))
     for step in range(12):
         wall.now = 1000.0 + step
         show(None, report(step, 10.0 + step, 0.0))
@@ -45,27 +45,27 @@ def test_plain_lines_come_at_intervals_and_at_the_end(case: SimpleNamespace, wal
     assert steps == ["0", "5", "10", "12"]
 
 
-def test_a_plain_line_tells_the_figures(case: SimpleNamespace, wall: SimpleNamespace) -> None:
+def test_a_plain_line_tells_the_figures(wall: SimpleNamespace) -> None:
     stream = io.StringIO()
-    show = Progress(case, Console(file=stream))
+    show = Progress(Console(file=stream))
     show(None, report(0, 0.0, 0.0))
     wall.now += 10.0
-    show(None, report(7, 25.0, 0.2 * 36000.0))
+    show(None, report(7, 25.0, 0.25))
     line = stream.getvalue().splitlines()[-1]
-    # 25 s of 100 s is more than 0.2 of 1 mAh/cm²; the other three quarters take 30 s.
+    # the other three quarters take 30 s
     assert line == "step 7  t 25 s  Δt 0.5 s  depth 12.50 µm  V 50.00 mV  done 25 %  ETA 0:30"
 
 
-def test_the_charge_passed_counts(case: SimpleNamespace, wall: SimpleNamespace) -> None:
+def test_an_end_before_its_time_is_the_end(wall: SimpleNamespace) -> None:
     stream = io.StringIO()
-    Progress(case, Console(file=stream))(None, report(1, 1.0, 0.5 * 36000.0))
-    assert "done 50 %" in stream.getvalue()
+    Progress(Console(file=stream))(None, report(1, 1.0, 0.5, outcome="short"))
+    assert "done 100 %" in stream.getvalue()
 
 
-def test_a_terminal_shows_a_bar_and_is_left_clean(case: SimpleNamespace) -> None:
+def test_a_terminal_shows_a_bar_and_is_left_clean() -> None:
     stream = io.StringIO()
-    show = Progress(case, Console(file=stream, force_terminal=True, width=100))
-    show(None, report(1, 50.0, 0.0))
+    show = Progress(Console(file=stream, force_terminal=True, width=100))
+    show(None, report(1, 50.0, 0.5))
     show.close()
     shown = stream.getvalue()
     assert "50%" in shown

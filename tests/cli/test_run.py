@@ -1,4 +1,4 @@
-"""``phasefield run``: what it hands on, what it prints, how it ends."""
+"""``phasefield run`` and ``resume``: what they hand on, what they print, how they end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from typer.testing import Result
 
 from phasefield import cache
-from phasefield.errors import CaseError, Fault, RunError
+from phasefield.case import AssumedNumber
+from phasefield.errors import CaseError, Fault, RunError, Stopped
 
 SUMMARY = {
     "outcome": "short",
@@ -35,8 +36,13 @@ def calls(stand_in: Callable[..., None], case: SimpleNamespace, tmp_path: Path) 
         seen.append(options)
         return SimpleNamespace(summary=SUMMARY, folder=tmp_path / "results" / "[some] case")
 
-    stand_in("phasefield.case", load_case=load_case)
-    stand_in("phasefield.run", run=run)
+    def resume(folder: Path, overrides: dict[str, str], **options: Any) -> SimpleNamespace:
+        seen.append((folder, overrides, options))
+        assumed = [{"name": "a.b", "value": 30.0, "unit": "nm", "note": "of a sheet"}]
+        return SimpleNamespace(summary=SUMMARY | {"assumed": assumed}, folder=folder)
+
+    stand_in("phasefield.case", load_case=load_case, AssumedNumber=AssumedNumber)
+    stand_in("phasefield.run", run=run, resume=resume)
     return seen
 
 
@@ -90,8 +96,13 @@ def test_says_that_the_first_run_compiles(
         (CaseError([Fault("grid.size", "missing"), Fault("grid.spacing", "missing")]), 2, "grid.spacing: missing"),
         (RunError("the time step fell below 1e-6 s"), 1, "the time step fell below 1e-6 s"),
         (OSError(28, "No space left on device"), 1, "No space left on device"),
-        (KeyboardInterrupt("results/x"), 130, "everything so far is in results/x"),
+        (
+            KeyboardInterrupt("results/x"),
+            130,
+            "everything so far is in results/x; `phasefield resume results/x` goes on",
+        ),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (Stopped("stopped by SIGTERM: everything so far is in results/x"), 75, "stopped by SIGTERM"),
     ],
 )
 def test_failures_have_codes_and_no_traceback(
@@ -105,11 +116,12 @@ def test_failures_have_codes_and_no_traceback(
     def run(*_: Any, **__: Any) -> None:
         raise failure
 
-    stand_in("phasefield.run", run=run)
-    ended = phasefield("run", "some_case")
-    assert ended.exit_code == code
-    assert message in ended.stderr
-    assert "Traceback" not in ended.output
+    stand_in("phasefield.run", run=run, resume=run)
+    for command in ("run", "resume"):
+        ended = phasefield(command, "some_case")
+        assert ended.exit_code == code
+        assert message in ended.stderr
+        assert "Traceback" not in ended.output
 
 
 def test_a_bug_keeps_its_traceback(
@@ -129,3 +141,21 @@ def test_all_bad_changes_are_named_at_once(phasefield: Callable[..., Result], ca
 
 def test_threads_start_at_one(phasefield: Callable[..., Result], calls: list[Any]) -> None:
     assert phasefield("run", "some_case", "--threads", "0").exit_code == 2
+
+
+def test_resume_hands_everything_on_and_prints_the_summary(phasefield: Callable[..., Result], calls: list[Any]) -> None:
+    arguments = ["--set", "protocol.capacity=2 mAh/cm^2", "--threads", "3"]
+    ended = phasefield("resume", "results/x", *arguments)
+    assert ended.exit_code == 0
+    assert calls == [(Path("results/x"), {"protocol.capacity": "2 mAh/cm^2"}, {"threads": 3, "progress": True})]
+    for text in ("short circuit", "409 s", "a.b", "30 nm", "of a sheet", "Results in results/x\n"):
+        assert text in ended.stdout
+    assert phasefield("resume", "results/x", "-q").stdout == "results/x\n"
+    assert calls[1][2] == {"threads": None, "progress": False}
+
+
+def test_resume_wants_a_folder(phasefield: Callable[..., Result]) -> None:
+    assert phasefield("resume").exit_code == 2
+    for name in ("there", "."):
+        refused = phasefield("resume", name)
+        assert (refused.exit_code, refused.stderr) == (2, f"error: {name} holds no run\n")

@@ -2,177 +2,263 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
 from phasefield.backends import numba_kernels as kernels
+from phasefield.grid import Grid
 from phasefield.physics import transport
 from phasefield.physics.constants import thermal_voltage
 
-DX, DY = 0.4e-6, 0.3e-6
+SPACING = (0.4e-6, 0.5e-6, 0.3e-6)
+AREA = tuple(np.prod(SPACING) / d for d in SPACING)  # of a face normal to each axis
 THERMAL = thermal_voltage(298.15)
 METAL, FLOOR = 460.0, 1e-14
+AXES_OF = {"2-D": (0, 2), "3-D": (0, 1, 2)}  # that have cells
+AXES = pytest.mark.parametrize(
+    ("layers", "axis"),
+    [pytest.param(n, a, id=f"{name}, {'xyz'[a]}") for name, n in (("2-D", 1), ("3-D", 9)) for a in AXES_OF[name]],
+)
 
 
-def empty(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    nx, ny = shape
-    return np.zeros((2, nx + 1, ny + 2)), np.zeros((2, nx + 2, ny + 1))
+def faces_of(write, shape, component: int) -> list[np.ndarray]:
+    """Return per axis the faces that ``write(gx, gy, gz)`` fills, one more than cells, the last y face as the first."""
+    nx, ny, nz = shape
+    gx = np.zeros((2, nx + 1, ny, nz + 2))
+    gy = np.zeros((2, nx + 2, ny if ny > 1 else 0, nz + 2))
+    gz = np.zeros((2, nx + 2, ny, nz + 1))
+    write(gx, gy, gz)
+    assert all((g[1 - component] == 0.0).all() for g in (gx, gy, gz)), "the other carrier's are left alone"
+    y = gy[component, 1:-1, :, 1:-1] if ny > 1 else np.zeros((nx, 1, nz))
+    return [gx[component, :, :, 1:-1], np.concatenate([y, y[:, :1]], axis=1), gz[component, 1:-1]]
 
 
-def ionic(xi, conductivity, sheet=None, periodic=True, dx=DX, dy=DY):
-    """Return gx[0] and gy[0]."""
-    nx, ny = xi.shape
-    gx, gy = empty(xi.shape)
-    sheet_x, sheet_y = sheet or (np.zeros((nx + 1, ny)), np.zeros((nx, ny + 1)))
-    kernels.ionic_faces(xi, conductivity, sheet_x, sheet_y, dx, dy, periodic, gx, gy)
-    return gx[0], gy[0]
+def sheets_on(shape, value: float = 0.0) -> list[np.ndarray]:
+    return [np.full([n + (a == axis) for a, n in enumerate(shape)], value) for axis in range(3)]
 
 
-def electronic(xi, bulk, boundary=None, u=None, periodic=True, dx=DX, dy=DY, floor=FLOOR):
-    """Return gx[1] and gy[1]; n-type where potentials ``u`` are given."""
-    gx, gy = empty(xi.shape)
+def ionic(xi, conductivity, sheets=None, periodic=True, spacing=SPACING) -> list[np.ndarray]:
+    def write(*faces: np.ndarray) -> None:
+        resistances = sheets_on(xi.shape) if sheets is None else sheets
+        kernels.ionic_faces(xi, conductivity, *resistances, *spacing, periodic, *faces)
+
+    return faces_of(write, xi.shape, 0)
+
+
+def electronic(xi, bulk, boundary=None, u=None, periodic=True, spacing=SPACING, floor=FLOOR) -> list[np.ndarray]:
+    """Return the electronic faces; n-type where potentials ``u`` are given."""
+    nx, ny, nz = xi.shape
     boundary = np.zeros_like(xi) if boundary is None else boundary
-    n_type = u is not None
-    u = np.zeros((2, xi.shape[0] + 2, xi.shape[1] + 2)) if u is None else u
-    kernels.electronic_faces(xi, bulk, boundary, METAL, floor, u, n_type, THERMAL, dx, dy, periodic, gx, gy)
-    return gx[1], gy[1]
+    potentials = np.zeros((2, nx + 2, ny, nz + 2)) if u is None else u
+
+    def write(*faces: np.ndarray) -> None:
+        kernels.electronic_faces(
+            xi, bulk, boundary, METAL, floor, potentials, u is not None, THERMAL, *spacing, periodic, *faces
+        )
+
+    return faces_of(write, xi.shape, 1)
 
 
-def jump(shape: tuple[int, int], axis: int) -> np.ndarray:
-    """Return conductivities that jump by six decades between the 4th and the 5th cell along an axis."""
-    values = np.full(shape, 0.05)
-    np.moveaxis(values, axis, 0)[4:] = 5e-8
-    return values
+def along(axis: int, values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return a map that has ``values`` along an axis and is constant along the others."""
+    return np.broadcast_to(np.expand_dims(values, [a for a in range(3) if a != axis]), shape).copy()
 
 
 @pytest.mark.parametrize("carrier", ["ions", "electrons"])
-@pytest.mark.parametrize("axis", [0, 1])
-def test_flux_over_a_jump_is_exact(axis: int, carrier: str) -> None:
+@AXES
+def test_flux_over_a_jump_is_exact(layers: int, axis: int, carrier: str) -> None:
     """The potential of a uniform flux has a kink at the jump; all faces must give that flux."""
-    shape = (9, 9)
-    conductivity = jump(shape, axis)
+    shape = (9, layers, 9)
+    profile = np.where(np.arange(9) < 4, 0.05, 5e-8)
+    conductivity = along(axis, profile, shape)
     if carrier == "ions":
         faces = ionic(np.zeros(shape), conductivity, periodic=False)[axis] / (1.0 + transport.IONIC_FLOOR)
     else:
         faces = electronic(np.zeros(shape), conductivity, periodic=False)[axis]
-    length, area = (DX, DY) if axis == 0 else (DY, DX)
-    profile = np.take(conductivity, 0, 1 - axis)
-    at_faces = np.concatenate([[0.0], np.cumsum(3.0 * length / profile)])
-    potential = at_faces[:-1] + 1.5 * length / profile
-    inner = np.moveaxis(faces, axis, 0)[1:-1, 1:-1]
-    np.testing.assert_allclose(
-        inner * np.diff(potential)[:, None], 3.0 * area, rtol=1e-9 if carrier == "ions" else 1e-13
-    )
+    at_faces = np.concatenate([[0.0], np.cumsum(3.0 * SPACING[axis] / profile)])
+    potential = at_faces[:-1] + 1.5 * SPACING[axis] / profile
+    inner = np.moveaxis(faces, axis, -1)[..., 1:-1]
+    np.testing.assert_allclose(inner * np.diff(potential), 3.0 * AREA[axis], rtol=1e-9 if carrier == "ions" else 1e-13)
 
 
 @pytest.mark.parametrize("periodic", [True, False], ids=["periodic", "mirror"])
-def test_sides_along_y_are_one_face_or_none(periodic: bool) -> None:
-    rng = np.random.default_rng(1)
-    shape = (5, 7)
-    conductivity = rng.uniform(0.01, 0.1, shape)
-    for _, gy in (
-        ionic(np.zeros(shape), conductivity, None, periodic),
-        electronic(np.zeros(shape), conductivity, None, None, periodic),
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((5, 1, 7), 2), ((5, 4, 7), 2), ((5, 4, 7), 1), ((4, 2, 3), 1), ((4, 3, 2), 2)], ids=str
+)
+def test_lateral_sides_are_one_face_or_none(shape, axis: int, periodic: bool) -> None:
+    conductivity = np.random.default_rng(1).uniform(0.01, 0.1, shape)
+    for faces in (
+        ionic(np.zeros(shape), conductivity, None, periodic)[axis],
+        electronic(np.zeros(shape), conductivity, None, None, periodic)[axis],
     ):
-        np.testing.assert_array_equal(gy[1:-1, 0], gy[1:-1, -1])
-        series = DX / DY * 2.0 / (1.0 / conductivity[:, 0] + 1.0 / conductivity[:, -1])
-        np.testing.assert_allclose(gy[1:-1, 0], series if periodic else 0.0, rtol=2e-6)
+        np.testing.assert_array_equal(faces.take(0, axis), faces.take(-1, axis))
+        first, last = conductivity.take(0, axis), conductivity.take(-1, axis)
+        series = AREA[axis] / SPACING[axis] * 2.0 / (1.0 / first + 1.0 / last)
+        np.testing.assert_allclose(faces.take(0, axis), series if periodic else 0.0, rtol=2e-6)
 
 
-def test_one_lateral_cell_has_no_lateral_faces() -> None:
-    line = np.ones((6, 1))
-    assert (ionic(0.0 * line, line)[1] == 0.0).all() and (electronic(0.0 * line, line)[1] == 0.0).all()
+@pytest.mark.parametrize("shape", [(6, 1, 1), (6, 1, 5), (6, 5, 1)], ids=str)
+def test_an_axis_of_one_cell_has_no_faces(shape) -> None:
+    ones = np.ones(shape)
+    for faces in (ionic(0.0 * ones, ones), electronic(0.0 * ones, ones)):
+        for axis in (1, 2):
+            assert (faces[axis] == 0.0).all() == (shape[axis] == 1)
 
 
-def test_sheet_is_in_series_and_metal_shorts_it() -> None:
-    shape, sheet = (3, 3), 2e-4
+@pytest.mark.parametrize("layers", [1, 3])
+def test_sheet_is_in_series_and_metal_shorts_it(layers: int) -> None:
+    shape, sheet = (3, layers, 3), 2e-4
     conductivity = np.full(shape, 0.04)
-    sheets = np.full((4, 3), sheet), np.full((3, 4), sheet)
     for metal in (0.0, 0.6):
-        gx, gy = ionic(np.full(shape, metal), conductivity, sheets)
+        faces = ionic(np.full(shape, metal), conductivity, sheets_on(shape, sheet))
         mine = (1.0 - metal + transport.IONIC_FLOOR) * 0.04
-        np.testing.assert_allclose(gx[1:-1, 1:-1], DY / (DX / mine + sheet * (1.0 - metal)), rtol=1e-12)
-        np.testing.assert_allclose(gy[1:-1, 1:-1], DX / (DY / mine + sheet * (1.0 - metal)), rtol=1e-12)
+        for axis in range(3):
+            expected = AREA[axis] / (SPACING[axis] / mine + sheet * (1.0 - metal))
+            inner = np.moveaxis(faces[axis], axis, 0)[1:-1]
+            np.testing.assert_allclose(inner, expected, rtol=1e-12)
+            assert inner.size > 0 or shape[axis] == 1
 
 
-def test_boundary_band_conducts_beside_the_bulk() -> None:
-    """Arithmetic in the band, harmonic in the bulk: a band one cell wide stays connected."""
-    shape = (4, 4)
-    bulk, boundary = np.full(shape, 1e-9), np.zeros(shape)
-    boundary[:, 1] = 1e-5
-    gx, gy = electronic(np.zeros(shape), bulk, boundary)
-    np.testing.assert_allclose(gx[1:-1, 2], DY / DX * (1e-5 + 1e-9), rtol=1e-12)
-    np.testing.assert_allclose(gy[1:-1, 1:3], DX / DY * (0.5e-5 + 1e-9), rtol=1e-12)
-    np.testing.assert_allclose(gy[1:-1, 3], DX / DY * 1e-9, rtol=1e-12)
+@AXES
+def test_a_sheet_is_crossed_by_its_own_face_only(layers: int, axis: int) -> None:
+    shape = (9, layers, 9)
+    sheets = sheets_on(shape)
+    place = [2, min(2, layers - 1), 2]
+    place[axis] = 3
+    sheets[axis][tuple(place)] = 1e-3
+    with_sheet = ionic(np.zeros(shape), np.full(shape, 0.04), sheets)
+    without = ionic(np.zeros(shape), np.full(shape, 0.04))
+    for a in range(3):
+        changed = np.argwhere(with_sheet[a] != without[a]).tolist()
+        assert changed == ([place] if a == axis else [])
 
 
-def test_metal_takes_over_linearly_and_nothing_falls_below_the_floor() -> None:
-    bulk, boundary = np.full((3, 1), 1e-6), np.full((3, 1), 1e-5)
+@AXES
+def test_boundary_band_conducts_beside_the_bulk(layers: int, axis: int) -> None:
+    """Arithmetic in the band, harmonic in the bulk: a band one cell wide, normal to the axis, stays connected."""
+    shape = (9, layers, 9)
+    bulk = np.full(shape, 1e-9)
+    faces = electronic(np.zeros(shape), bulk, along(axis, np.where(np.arange(9) == 1, 1e-5, 0.0), shape))
+    inside = [a for a in range(3) if a != axis and shape[a] > 1]
+    for a in [axis, *inside]:
+        conductance = AREA[a] / SPACING[a]
+        inner = np.moveaxis(faces[a].take(range(1, shape[a]), a), axis, 0)
+        if a == axis:
+            np.testing.assert_allclose(inner[:2], conductance * (0.5e-5 + 1e-9), rtol=1e-12)
+            np.testing.assert_allclose(inner[2:], conductance * 1e-9, rtol=1e-12)
+        else:
+            np.testing.assert_allclose(inner[1], conductance * (1e-5 + 1e-9), rtol=1e-12)
+            np.testing.assert_allclose(inner[2:], conductance * 1e-9, rtol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_metal_takes_over_linearly_and_nothing_falls_below_the_floor(axis: int) -> None:
+    shape = [1, 1, 1]
+    shape[axis] = 3
+    ones = np.ones(shape)
+    bulk, boundary = 1e-6 * ones, 1e-5 * ones
     for metal in (0.1, 0.5, 1.0):
-        face = electronic(np.full((3, 1), metal), bulk, boundary)[0][1, 1] * DX / DY
+        face = electronic(metal * ones, bulk, boundary)[axis].flat[1] * SPACING[axis] / AREA[axis]
         assert face == pytest.approx((metal - 1e-3) / 0.999 * METAL + (1.0 - metal) * 1.1e-5, rel=1e-12)
-    assert electronic(np.zeros((3, 1)), 0.0 * bulk, floor=3e-9)[0][1, 1] == pytest.approx(3e-9 * DY / DX)
+    least = electronic(0.0 * ones, 0.0 * bulk, floor=3e-9)[axis].flat[1]
+    assert least == pytest.approx(3e-9 * AREA[axis] / SPACING[axis])
 
 
 @pytest.mark.parametrize("n_type", [False, True])
-def test_faces_are_the_same_with_x_and_y_swapped(n_type: bool) -> None:
+@pytest.mark.parametrize("order", list(permutations(range(3)))[1:], ids=str)
+@pytest.mark.parametrize("shape", [(5, 1, 8), (5, 4, 6)], ids=str)
+def test_faces_are_the_same_with_axes_swapped(shape, order, n_type: bool) -> None:
     rng = np.random.default_rng(2)
-    shape = (5, 8)
-    xi, conductivity, boundary = rng.uniform(0, 1, (3, *shape))
-    u = rng.normal(0.0, 0.05, (2, 7, 10))
-    sheet = rng.uniform(size=(6, 8)), rng.uniform(size=(5, 9))
-    turned = [np.ascontiguousarray(a.T) for a in (xi, conductivity, boundary)]
-    turned_u = np.ascontiguousarray(u.transpose(0, 2, 1))
-    turned_sheet = np.ascontiguousarray(sheet[1].T), np.ascontiguousarray(sheet[0].T)
+    maps = rng.uniform(0, 1, (3, *shape))
+    u = rng.normal(0.0, 0.05, (2, *shape))
+    sheets = [rng.uniform(size=s.shape) for s in sheets_on(shape)]
+    turned = [np.ascontiguousarray(a.transpose(order)) for a in maps]
+    turned_sheets = [np.ascontiguousarray(sheets[a].transpose(order)) for a in order]
+    spacing = tuple(SPACING[a] for a in order)
+
+    def padded(values: np.ndarray) -> np.ndarray | None:
+        return np.pad(values, ((0, 0), (1, 1), (0, 0), (1, 1))) if n_type else None
+
+    turned_u = padded(u.transpose(0, *(a + 1 for a in order)))
     pairs = [
-        (ionic(xi, conductivity, sheet, False), ionic(*turned[:2], turned_sheet, False, DY, DX)),
-        (
-            electronic(xi, conductivity, boundary, u if n_type else None, False),
-            electronic(*turned, turned_u if n_type else None, False, DY, DX),
-        ),
+        (ionic(*maps[:2], sheets, False), ionic(*turned[:2], turned_sheets, False, spacing)),
+        (electronic(*maps, padded(u), False), electronic(*turned, turned_u, False, spacing)),
     ]
-    for (gx, gy), (other_x, other_y) in pairs:
-        np.testing.assert_allclose(other_y.T[1:-1, 1:-1], gx[1:-1, 1:-1], rtol=1e-13)
-        np.testing.assert_allclose(other_x.T[1:-1, 1:-1], gy[1:-1, 1:-1], rtol=1e-13)
+    for straight, swapped in pairs:
+        for new, old in enumerate(order):
+            np.testing.assert_allclose(swapped[new], straight[old].transpose(order), rtol=1e-13)
+
+
+@pytest.mark.parametrize("shift", [1, 3])
+@pytest.mark.parametrize(("shape", "axis"), [((4, 1, 7), 2), ((4, 5, 7), 2), ((4, 5, 7), 1)], ids=str)
+def test_faces_do_not_depend_on_where_the_periodic_side_is(shape, axis: int, shift: int) -> None:
+    rng = np.random.default_rng(3)
+    xi, conductivity, boundary = rng.uniform(0, 1, (3, *shape))
+    u = rng.normal(0.0, 0.05, (2, *shape))
+
+    def all_of(amount: int) -> list[np.ndarray]:
+        maps = [np.roll(a, amount, axis) for a in (xi, conductivity, boundary)]
+        rolled = np.pad(np.roll(u, amount, axis + 1), ((0, 0), (1, 1), (0, 0), (1, 1)))
+        return ionic(*maps[:2]) + electronic(*maps, rolled)
+
+    for number, (rolled, straight) in enumerate(zip(all_of(shift), all_of(0), strict=True)):
+        own = number % 3 == axis  # the last face along the axis is the first again
+        straight = np.roll(np.delete(straight, -1, axis) if own else straight, shift, axis)
+        np.testing.assert_allclose(np.delete(rolled, -1, axis) if own else rolled, straight, rtol=1e-13)
 
 
 @pytest.mark.parametrize("slope", [-2.0, -0.3, 0.001, 1.5])
-def test_n_type_face_is_exact_on_an_exponential_profile(slope: float) -> None:
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_n_type_face_is_exact_on_an_exponential_profile(axis: int, slope: float) -> None:
     """Check i_e = sigma_M (RT/F) exp(phi_i) d/dx exp(-phi_e) = const: for linear phi_i, phi_e has a closed form."""
     n, sigma = 6, 2e-6
+    shape = (n, n, n) if axis == 1 else (n, 1, n)
     reduced = slope * np.arange(n)  # phi_i in units of RT/F
     change = 0.5 / np.abs(np.expm1(-reduced)).max()
-    u = np.zeros((2, n + 2, 3))
-    u[0, 1:-1, 1] = (reduced - reduced.max()) * THERMAL  # U stays clear of the cut-off
-    u[1, 1:-1, 1] = -np.log1p(change * np.expm1(-reduced)) * THERMAL
-    exact = -sigma * change * slope * THERMAL / DX * np.exp(-reduced.max())
-    faces = electronic(np.zeros((n, 1)), np.full((n, 1), sigma), u=u, floor=0.0)[0][1:-1, 1]
-    np.testing.assert_allclose(-faces * np.diff(u[1, 1:-1, 1]), exact * DY, rtol=1e-10)
+    ions = (reduced - reduced.max()) * THERMAL  # U stays clear of the cut-off
+    electrons = -np.log1p(change * np.expm1(-reduced)) * THERMAL
+    u = np.pad(np.stack([along(axis, p, shape) for p in (ions, electrons)]), ((0, 0), (1, 1), (0, 0), (1, 1)))
+    exact = -sigma * change * slope * THERMAL / SPACING[axis] * np.exp(-reduced.max())
+    faces = electronic(np.zeros(shape), np.full(shape, sigma), u=u, periodic=False, floor=0.0)[axis]
+    inner = np.moveaxis(faces, axis, -1)[..., 1:-1]
+    np.testing.assert_allclose(-inner * np.diff(electrons), exact * AREA[axis], rtol=1e-10)
 
 
-def planar(u, value, *, i0=50.0, linear=False, contact=True, row=0, face=0, sigma=0.05, alpha=0.5):
-    """Return both conductances and both currents [A/m] of an electrode next to cells with potentials ``u``."""
-    shape = (3, 1)
-    gx, _ = empty(shape)
-    currents = np.full((2, 1), np.nan)
-    padded = np.zeros((2, 5, 3))
-    padded[:, row + 1, 1] = u
+def planar(u, value, *, i0=50.0, linear=False, contact=True, row=0, face=0, sigma=0.05, alpha=0.5, lateral=(1, 1)):
+    """Return both conductances and both currents [A] of an electrode next to cells with potentials ``u``, per face."""
+    shape = (3, *lateral)
+    gx = np.zeros((2, 4, lateral[0], lateral[1] + 2))
+    currents = np.full((2, *lateral), np.nan)
+    padded = np.zeros((2, 5, lateral[0], lateral[1] + 2))
+    padded[:, row + 1, :, 1:-1] = np.reshape(u, (2, 1, 1)) if np.ndim(u) == 1 else u
     kernels.planar_electrode(
         np.zeros(shape), np.full(shape, sigma), np.full(shape, 1e-3), np.zeros(shape), METAL, FLOOR, padded, row, face,
-        value, i0, alpha, linear, contact, False, THERMAL, DX, DY, gx, currents,
+        value, i0, alpha, linear, contact, False, THERMAL, SPACING[0], AREA[0], gx, currents,
     )  # fmt: skip
-    return gx[:, face, 1], currents[:, 0]
+    assert (np.delete(gx, face, axis=1) == 0.0).all()
+    return gx[:, face, :, 1:-1].squeeze(), currents.squeeze()
 
 
 def test_linear_electrode_is_half_a_cell_and_the_interface_in_series() -> None:
     conductance, currents = planar([0.01, 0.0], 0.2, linear=True)
-    ionic_sigma = 0.05 * (1.0 + transport.IONIC_FLOOR)
-    resistance = 0.5 * DX / ionic_sigma + THERMAL / 50.0
-    assert conductance[0] == pytest.approx(DY / resistance, rel=1e-12)
-    assert currents[0] == pytest.approx(DY * 0.19 / resistance, rel=1e-12)
-    assert conductance[1] == pytest.approx(1e-3 * DY / (0.5 * DX)) and currents[1] == pytest.approx(
-        0.2 * conductance[1]
-    )
+    half = 0.5 * SPACING[0]
+    resistance = half / (0.05 * (1.0 + transport.IONIC_FLOOR)) + THERMAL / 50.0
+    assert conductance[0] == pytest.approx(AREA[0] / resistance, rel=1e-12)
+    assert currents[0] == pytest.approx(AREA[0] * 0.19 / resistance, rel=1e-12)
+    assert conductance[1] == pytest.approx(1e-3 * AREA[0] / half) and currents[1] == pytest.approx(0.2 * conductance[1])
+
+
+@pytest.mark.parametrize(("row", "face"), [(0, 0), (2, 3)], ids=["low x", "high x"])
+def test_every_cell_of_an_electrode_has_its_own_current(row: int, face: int) -> None:
+    u = np.random.default_rng(4).normal(0.0, 0.05, (2, 4, 3))
+    conductance, currents = planar(u, 0.1, row=row, face=face, lateral=(4, 3))
+    for j in range(4):
+        for k in range(3):
+            one, current = planar(u[:, j, k], 0.1, row=row, face=face)
+            np.testing.assert_array_equal(conductance[:, j, k], one)
+            np.testing.assert_array_equal(currents[:, j, k], current)
 
 
 @pytest.mark.parametrize("drop", [-0.9, -0.08, 1e-4, 0.03, 0.5])
@@ -195,3 +281,18 @@ def test_blocking_and_metal_backed_faces_let_nothing_through() -> None:
     assert currents[0] > 0.0 and currents[1] == conductance[1] == 0.0
     conductance, currents = planar([0.0, 0.0], 0.1, i0=0.0)
     assert currents[1] > 0.0 and currents[0] == conductance[0] == 0.0
+
+
+@pytest.mark.parametrize(("shape", "box"), [((5, 7), (5, 1, 7)), ((6, 1), (6, 1, 1)), ((5, 3, 7), (5, 3, 7))], ids=str)
+def test_a_grid_is_a_box_whose_last_axis_is_innermost(shape, box) -> None:
+    grid = Grid(shape, tuple(0.1 * (a + 1) for a in range(len(shape))))
+    assert grid.box_shape == box and np.prod(grid.box_spacing) == pytest.approx(grid.cell_volume)
+    assert grid.box_spacing[0] == grid.spacing[0] and grid.box_spacing[2] == grid.spacing[-1]
+    fields = tuple(np.random.default_rng(a).uniform(size=grid.face_shape(a)) for a in range(len(shape)))
+    x, y, z = grid.box_faces(fields)
+    nx, ny, nz = box
+    assert (x.shape, z.shape) == ((nx + 1, ny, nz), (nx, ny, nz + 1))
+    assert y.shape == ((nx, ny + 1, nz) if len(shape) == 3 else (nx, 0, nz))
+    assert np.shares_memory(x, fields[0]) and np.shares_memory(z, fields[-1])
+    np.testing.assert_array_equal(x.squeeze(), fields[0].squeeze())
+    np.testing.assert_array_equal(z.squeeze(), fields[-1].squeeze())

@@ -2,220 +2,288 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
 from phasefield.numerics import interface
 
 WIDTH = 0.6
-DX, DY = 0.4, 0.3
+SPACING = (0.4, 0.5, 0.3)
 # n = grad psi / sqrt(|grad psi|^2 + (REGULARISATION / width)^2) makes the resting profile this much wider
 RESTING = WIDTH / np.sqrt(1.0 - interface.REGULARISATION**2)
+BOTH_SIDES = pytest.mark.parametrize("periodic", [True, False], ids=["periodic", "mirror"])
 
 
-def centres(shape: tuple[int, int], dx: float = DX, dy: float = DY) -> tuple[np.ndarray, np.ndarray]:
-    return np.meshgrid((np.arange(shape[0]) + 0.5) * dx, (np.arange(shape[1]) + 0.5) * dy, indexing="ij")
+def centres(shape: tuple[int, int, int]) -> list[np.ndarray]:
+    return np.meshgrid(*((np.arange(n) + 0.5) * d for n, d in zip(shape, SPACING, strict=True)), indexing="ij")
 
 
 def logistic(psi: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-psi))
 
 
-def rate_of(xi, *, theta=None, barrier=None, inert=None, wall=np.inf, periodic=True, dx=DX, dy=DY) -> np.ndarray:
-    """Return what ``profile_rate`` writes, by default without barriers and with theta = 1."""
-    psi = np.zeros(tuple(n + 2 for n in xi.shape))
-    interface.profile_coordinate(xi, periodic, psi)
-    barrier = np.zeros_like(xi) if barrier is None else barrier
-    inert = np.zeros(xi.shape, dtype=np.bool_) if inert is None else inert
-    padded, obstacle = np.zeros_like(psi), np.zeros_like(psi)
-    interface.pad(barrier, periodic, padded)
-    interface.pad(np.where(inert, barrier, 0.0), periodic, obstacle)
-    theta = np.ones_like(xi) if theta is None else theta
-    rate = np.full_like(xi, np.nan)
-    interface.profile_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, WIDTH, rate)
-    return rate
+def along(axis: int, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a map that has ``values`` along an axis and is constant along the others."""
+    return np.broadcast_to(np.expand_dims(values, [a for a in range(3) if a != axis]), shape).copy()
+
+
+def padded(shape: tuple[int, ...]) -> np.ndarray:
+    return np.zeros((shape[0] + 2, shape[1], shape[2] + 2))
 
 
 def restore(
-    xi, travel, steps, *, theta=None, barrier=None, inert=None, wall=np.inf, periodic=True, dx=DX, dy=DY
-) -> None:
-    """Let the profile flux act in place."""
+    xi, travel, steps, *, theta=None, barrier=None, inert=None, wall=np.inf, periodic=True, spacing=SPACING, parallel=False
+):  # fmt: skip
+    """Let the profile flux act in place; returns d(xi) / d(M t) at the start of the last step."""
+    theta = np.ones_like(xi) if theta is None else theta
+    barrier = np.zeros_like(xi) if barrier is None else barrier
+    inert = np.zeros(xi.shape, dtype=np.bool_) if inert is None else inert
+    through, rate = np.full_like(xi, np.nan), np.full_like(xi, np.nan)
     interface.restore_profile(
-        xi,
-        np.ones_like(xi) if theta is None else theta,
-        np.zeros_like(xi) if barrier is None else barrier,
-        np.zeros(xi.shape, dtype=np.bool_) if inert is None else inert,
-        wall,
-        periodic,
-        dx,
-        dy,
-        WIDTH,
-        travel,
-        steps,
-        np.zeros(tuple(n + 2 for n in xi.shape)),
-        np.zeros_like(xi),
-    )
+        xi, theta, barrier, inert, wall, periodic, *spacing, WIDTH, travel, steps, padded(xi.shape), through, rate, parallel
+    )  # fmt: skip
+    return rate + np.diff(through, axis=0, prepend=0.0) / theta
 
 
-@pytest.mark.parametrize("degrees", [0.0, 11.0, 45.0, 63.0, 90.0, 200.0])
-def test_planar_profile_rests_at_any_tilt(degrees: float) -> None:
-    x, y = centres((41, 53))
-    normal = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    distance = (x - 8.1) * normal[0] + (y - 7.9) * normal[1]
-    inner = (slice(2, -2), slice(2, -2))  # the tilt of the box's sides is another one
+def rate_of(xi, **settings) -> np.ndarray:
+    """Return d(xi) / d(M t), by default without barriers and with theta = 1."""
+    return restore(xi.copy(), 0.0, 1, **settings)
+
+
+def curvature_of(xi, barrier=None, periodic=True, spacing=SPACING) -> np.ndarray:
+    psi, high, out = padded(xi.shape), padded(xi.shape), np.full_like(xi, np.nan)
+    interface.profile_coordinate(xi, periodic, psi)
+    interface.pad(np.zeros_like(xi) if barrier is None else barrier, periodic, high)
+    interface.curvature(psi, high, *spacing, periodic, WIDTH, out)
+    return out
+
+
+PLANES = [((41, 1, 53), (np.cos(a), 0.0, np.sin(a))) for a in np.radians([0.0, 11.0, 45.0, 63.0, 90.0, 200.0])]
+PLANES += [
+    ((25, 21, 27), normal)
+    for normal in [(1, 0, 0), (0, 1, 0), (0, 0, -1), (1, 1, 1), (3, -8, 5), (-9, 1, 2), (0, 4, 3), (5, -2, 0)]
+]
+
+
+@pytest.mark.parametrize(("shape", "normal"), PLANES, ids=lambda v: str(np.round(v, 2).tolist()))
+def test_planar_profile_rests_at_any_tilt_and_has_no_curvature(shape, normal) -> None:
+    n = np.array(normal) / np.linalg.norm(normal)
+    distance = sum(a * (x - x.mean() - 0.07) for a, x in zip(n, centres(shape), strict=True))
+    inner = tuple(slice(2, -2) if size > 1 else slice(None) for size in shape)  # sides of the box tilt otherwise
+    near = np.abs(distance[inner]) < 24 * WIDTH
     rate = rate_of(logistic(distance / RESTING), periodic=False)[inner]
-    assert np.abs(rate[np.abs(distance[inner]) < 24 * WIDTH]).max() * WIDTH < 1e-12
+    assert np.abs(rate[near]).max() * WIDTH < 1e-12
     nominal = rate_of(logistic(distance / WIDTH), periodic=False)[inner]
     assert np.abs(nominal).max() * WIDTH < interface.REGULARISATION**2
+    assert np.abs(curvature_of(logistic(distance / WIDTH), periodic=False)[inner]).max() < 1e-3 / WIDTH
+    too_wide = rate_of(logistic(distance / (2.0 * WIDTH)), periodic=False)[inner]
+    assert np.abs(too_wide).max() * WIDTH > 1e-2
 
 
-def test_wrong_width_is_driven_to_the_right_one() -> None:
-    x = centres((80, 1))[0]
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_wrong_width_is_driven_to_the_right_one(axis: int) -> None:
+    shape = [1, 1, 1]
+    shape[axis] = n = round(32.0 / SPACING[axis])
+    x = centres(tuple(shape))[axis]
     xi = logistic((16.0 - x) / (2.0 * WIDTH))
     before = xi.sum()
-    restore(xi, 60.0, 6000)
-    steep = (xi > 0.01) & (xi < 0.99)
-    psi = np.log(xi / (1.0 - xi))[steep]
-    np.testing.assert_allclose(np.diff(psi), -DX / RESTING, rtol=1e-6)
+    restore(xi, 60.0, 8000, periodic=False)
+    psi = np.log(xi / (1.0 - xi)).reshape(n)
+    steep = (psi[1:] > -4.5) & (psi[:-1] < 4.5)
+    assert steep.sum() > 8
+    np.testing.assert_allclose(np.diff(psi)[steep], -SPACING[axis] / RESTING, rtol=1e-6)
     assert xi.sum() == pytest.approx(before, rel=1e-13)
 
 
-@pytest.mark.parametrize("periodic", [True, False], ids=["periodic", "mirror"])
-@pytest.mark.parametrize("shape", [(19, 13), (16, 24), (23, 1), (7, 2)], ids=str)
+def noise(shape, seed: int) -> dict:
+    """Return settings in which nothing is alike: theta over a factor 40, barriers, inert cells, a wall."""
+    rng = np.random.default_rng(seed)
+    return {
+        "theta": rng.choice([1.0, 0.025, 0.3], size=shape),
+        "barrier": rng.choice([0.0, 1e7, 1e9], size=shape),
+        "inert": rng.uniform(size=shape) < 0.5,
+        "wall": 1e9,
+    }
+
+
+@BOTH_SIDES
+@pytest.mark.parametrize(
+    "shape", [(19, 1, 13), (16, 1, 24), (23, 1, 1), (7, 1, 2), (9, 7, 8), (8, 2, 9), (7, 3, 3), (1, 6, 7), (9, 8, 1)], ids=str
+)  # fmt: skip
 def test_no_volume_moves_out_of_the_box_whatever_theta(shape, periodic: bool) -> None:
-    rng = np.random.default_rng(2)
-    xi, theta = rng.uniform(size=shape), rng.choice([1.0, 0.025, 0.3], size=shape)
-    barrier, inert = rng.choice([0.0, 1e7, 1e9], size=shape), rng.uniform(size=shape) < 0.5
-    rate = rate_of(xi, theta=theta, barrier=barrier, inert=inert, wall=1e9, periodic=periodic)
+    xi, settings = np.random.default_rng(2).uniform(size=shape), noise(shape, 3)
+    rate = rate_of(xi, periodic=periodic, **settings)
+    theta = settings["theta"]
     assert np.abs(rate).max() > 0.1
     assert abs((theta * rate).sum()) < 1e-13 * np.abs(theta * rate).sum()
+    moved = xi.copy()
+    restore(moved, 1e-3, 7, periodic=periodic, **settings)
+    assert np.abs(moved - xi).max() > 1e-4
+    assert (theta * moved).sum() == pytest.approx((theta * xi).sum(), rel=1e-13)
+
+
+@BOTH_SIDES
+@pytest.mark.parametrize("shape", [(19, 1, 13), (7, 5, 6)], ids=str)
+def test_a_step_goes_along_its_rate_by_one_thread_and_by_many(shape, periodic: bool) -> None:
+    xi, settings = np.random.default_rng(4).uniform(size=shape), noise(shape, 5)
+    expected = xi + 1e-3 * rate_of(xi, periodic=periodic, **settings)
+    alone, together = xi.copy(), xi.copy()
+    restore(alone, 1e-3, 1, periodic=periodic, **settings)
+    restore(together, 1e-3, 1, periodic=periodic, parallel=True, **settings)
+    np.testing.assert_allclose(alone, expected, rtol=0.0, atol=1e-15)
+    np.testing.assert_array_equal(alone, together)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
-def test_constants_stay(value: float) -> None:
-    xi = np.full((9, 8), value)
-    theta = np.random.default_rng(3).uniform(0.1, 1.0, xi.shape)
-    assert (rate_of(xi, theta=theta) == 0.0).all()
+@pytest.mark.parametrize("shape", [(9, 1, 8), (6, 5, 4)], ids=str)
+def test_constants_stay(shape, value: float) -> None:
+    xi = np.full(shape, value)
+    assert (rate_of(xi, theta=np.random.default_rng(3).uniform(0.1, 1.0, shape)) == 0.0).all()
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_metal_fraction_stays_between_0_and_1_at_the_largest_sub_step(seed: int) -> None:
+@BOTH_SIDES
+@pytest.mark.parametrize(
+    "shape", [(21, 1, 17), (40, 1, 1), (13, 1, 30), (8, 1, 8), (9, 8, 7), (6, 11, 2), (12, 3, 5), (5, 9, 1)], ids=str
+)
+def test_metal_fraction_stays_between_0_and_1_at_the_largest_sub_step(shape, periodic: bool) -> None:
     """From noise over 14 decades on either side, with theta jumping by 40 and cells of any aspect."""
-    rng = np.random.default_rng(seed)
-    shape = [(21, 17), (16, 16), (40, 1), (13, 30), (24, 9), (8, 8)][seed]
-    dx, dy = rng.uniform(0.3, 0.9, 2)
-    periodic = bool(seed % 2)
+    rng = np.random.default_rng(sum(shape) + periodic)
+    spacing = tuple(rng.uniform(0.3, 0.9, 3))
     small = 10.0 ** -rng.uniform(0.1, 14.0, shape)
     xi = np.where(rng.uniform(size=shape) < 0.5, small, 1.0 - small)
     theta = rng.choice([1.0, 0.025, 0.1], size=shape)
-    limit = interface.stable_sub_step((dx, dy), WIDTH, theta, periodic)
+    limit = interface.stable_sub_step(spacing, WIDTH, theta, periodic)
     for _ in range(300):
-        restore(xi, limit, 1, theta=theta, periodic=periodic, dx=dx, dy=dy)
+        restore(xi, limit, 1, theta=theta, periodic=periodic, spacing=spacing)
         assert xi.min() > 0.0 and xi.max() < 1.0
 
 
-def test_twenty_times_the_largest_sub_step_leaves_the_bounds() -> None:
+@pytest.mark.parametrize("shape", [(16, 1, 16), (8, 9, 8)], ids=str)
+def test_twenty_times_the_largest_sub_step_leaves_the_bounds(shape) -> None:
     """The limit is not an empty one."""
-    xi = np.random.default_rng(4).uniform(size=(16, 16))
-    limit = interface.stable_sub_step((DX, DY), WIDTH, np.ones_like(xi), True)
+    xi = np.random.default_rng(4).uniform(size=shape)
+    limit = interface.stable_sub_step(SPACING, WIDTH, np.ones_like(xi), True)
     restore(xi, 20.0 * limit, 1)
     assert xi.min() < 0.0 or xi.max() > 1.0
 
 
-def test_sub_step_is_that_of_the_model() -> None:
+@pytest.mark.parametrize("shape", [(9, 1), (9, 9), (9, 1, 9), (9, 8, 9)], ids=str)
+def test_sub_step_is_that_of_the_model(shape) -> None:
     """M dt <= (theta_c / max theta_f) dx^2 / (2 D l cosh^2(dx / 2 l)), theta_f harmonic."""
-    one_d = interface.stable_sub_step((DX, DY), WIDTH, np.ones((9, 1)), True)
-    assert one_d == pytest.approx(DX**2 / (2.0 * WIDTH * np.cosh(DX / (2.0 * WIDTH)) ** 2))
-    square = interface.stable_sub_step((DX, DX), WIDTH, np.ones((9, 9)), True)
-    assert square == pytest.approx(0.5 * one_d)
-    theta = np.ones((9, 9))
+    d, dimension = 0.4, sum(n > 1 for n in shape)
+    theta = np.ones(shape)
+    even = interface.stable_sub_step(len(shape) * (d,), WIDTH, theta, True)
+    assert even == pytest.approx(d**2 / (2.0 * dimension * WIDTH * np.cosh(d / (2.0 * WIDTH)) ** 2))
     theta[4:] = 0.1
-    jump = interface.stable_sub_step((DX, DX), WIDTH, theta, True)
-    assert jump == pytest.approx(square * 0.1 / (2 * 0.1 / 1.1))
+    jump = interface.stable_sub_step(len(shape) * (d,), WIDTH, theta, True)
+    assert jump == pytest.approx(even * 0.1 / (2 * 0.1 / 1.1))
 
 
-def flank(inert: bool, barrier: float, wall: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
+FLANKS = pytest.mark.parametrize(
+    ("shape", "axis"), [((12, 1, 16), 2), ((16, 1, 12), 0), ((5, 4, 16), 2), ((5, 16, 4), 1), ((16, 5, 4), 0)], ids=str
+)
+
+
+def flank(shape, axis: int, inert: bool, barrier: float, wall: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
     """Return the metal of a grain before and after the flux has acted from a full boundary (p_acc 1e7) in it."""
-    shape = (12, 16)
-    xi = np.full(shape, 1e-6)
-    xi[:, 6:10] = 0.9
-    pressure = np.full(shape, barrier)
-    pressure[:, 6:10] = 1e7
-    grain = np.r_[:6, 10:16]
+    boundary = (np.arange(16) >= 6) & (np.arange(16) < 10)
+    xi = along(axis, np.where(boundary, 0.9, 1e-6), shape)
     before = xi.copy()
+    pressure = along(axis, np.where(boundary, 1e7, barrier), shape)
     restore(xi, 2.0, 200, barrier=pressure, inert=np.full(shape, inert), wall=wall, periodic=False)
-    return before[:, grain], xi[:, grain]
+    return np.compress(~boundary, before, axis), np.compress(~boundary, xi, axis)
 
 
+@FLANKS
 @pytest.mark.parametrize(("barrier", "wall"), [(1e9, np.inf), (1e7, 1e7)], ids=["step up", "wall"])
-def test_flux_does_not_fill_an_inert_cell_behind_a_step_up_or_in_a_wall(barrier: float, wall: float) -> None:
-    before, after = flank(True, barrier, wall)
+def test_flux_does_not_fill_an_inert_cell_behind_a_step_up_or_in_a_wall(shape, axis, barrier: float, wall) -> None:
+    before, after = flank(shape, axis, True, barrier, wall)
     assert (after <= before).all()
 
 
+@FLANKS
 @pytest.mark.parametrize(
     ("inert", "barrier", "wall"),
     [(False, 1e9, 1e9), (True, 1e7, 1e9), (True, 0.0, np.inf)],
     ids=["plating", "level", "down"],
 )
-def test_flux_fills_a_cell_that_plates_or_lies_no_higher(inert: bool, barrier: float, wall: float) -> None:
-    before, after = flank(inert, barrier, wall)
-    assert after[:, 5:7].min() > 0.1 > before.max(), "on both sides"
+def test_flux_fills_a_cell_that_plates_or_lies_no_higher(shape, axis, inert: bool, barrier: float, wall) -> None:
+    before, after = flank(shape, axis, inert, barrier, wall)
+    assert after.take([5, 6], axis).min() > 0.1 > before.max(), "on both sides"
 
 
-def test_curvature_and_flux_are_the_same_with_x_and_y_swapped() -> None:
-    rng = np.random.default_rng(5)
-    shape = (17, 11)
-    xi, theta, barrier = rng.uniform(size=shape), rng.uniform(0.1, 1.0, shape), rng.choice([1e7, 1e9], size=shape)
-    inert = rng.uniform(size=shape) < 0.5
-    straight = rate_of(xi, theta=theta, barrier=barrier, inert=inert, wall=1e9, periodic=False)
-    turned = [np.ascontiguousarray(a.T) for a in (xi, theta, barrier, inert)]
-    swapped = rate_of(
-        turned[0], theta=turned[1], barrier=turned[2], inert=turned[3], wall=1e9, periodic=False, dx=DY, dy=DX
-    )
-    np.testing.assert_allclose(swapped.T, straight, rtol=1e-11, atol=1e-13)
+@pytest.mark.parametrize("order", list(permutations(range(3)))[1:], ids=str)
+@pytest.mark.parametrize("shape", [(17, 1, 11), (7, 6, 9)], ids=str)
+def test_curvature_and_flux_are_the_same_with_axes_swapped(shape, order) -> None:
+    xi, settings = np.random.default_rng(5).uniform(size=shape), noise(shape, 6)
 
-    bends = []
-    for field, dx, dy in ((xi, DX, DY), (turned[0], DY, DX)):
-        psi = np.zeros(tuple(n + 2 for n in field.shape))
-        interface.profile_coordinate(field, False, psi)
-        bends.append(np.full_like(field, np.nan))
-        interface.curvature(psi, np.zeros_like(psi), dx, dy, WIDTH, bends[-1])
-    np.testing.assert_allclose(bends[1].T, bends[0], rtol=1e-11, atol=1e-12)
+    def turned(values):
+        return np.ascontiguousarray(values.transpose(order)) if isinstance(values, np.ndarray) else values
+
+    swapped = {name: turned(values) for name, values in settings.items()}
+    spacing = tuple(SPACING[a] for a in order)
+    rate = rate_of(turned(xi), periodic=False, spacing=spacing, **swapped)
+    np.testing.assert_allclose(rate, turned(rate_of(xi, periodic=False, **settings)), rtol=1e-10, atol=1e-11)
+    bend = curvature_of(turned(xi), swapped["barrier"], False, spacing)
+    np.testing.assert_allclose(bend, turned(curvature_of(xi, settings["barrier"], False)), rtol=1e-10, atol=1e-11)
 
 
 @pytest.mark.parametrize("shift", [1, 4])
-def test_nothing_depends_on_where_the_periodic_side_is(shift: int) -> None:
-    xi = np.random.default_rng(6).uniform(size=(9, 11))
-    np.testing.assert_allclose(rate_of(np.roll(xi, shift, 1)), np.roll(rate_of(xi), shift, 1), rtol=1e-12, atol=1e-14)
+@pytest.mark.parametrize(("shape", "axis"), [((9, 1, 11), 2), ((7, 5, 6), 2), ((7, 5, 6), 1), ((5, 2, 3), 1)], ids=str)
+def test_nothing_depends_on_where_the_periodic_side_is(shape, axis: int, shift: int) -> None:
+    xi, settings = np.random.default_rng(6).uniform(size=shape), noise(shape, 7)
+
+    def rolled(values):
+        return np.roll(values, shift, axis) if isinstance(values, np.ndarray) else values
+
+    moved = {name: rolled(values) for name, values in settings.items()}
+    np.testing.assert_allclose(rate_of(rolled(xi), **moved), rolled(rate_of(xi, **settings)), rtol=1e-11, atol=1e-12)
+    bend = curvature_of(rolled(xi), moved["barrier"])
+    np.testing.assert_allclose(bend, rolled(curvature_of(xi, settings["barrier"])), rtol=1e-11, atol=1e-12)
 
 
-def test_planar_metal_has_no_curvature() -> None:
-    x, y = centres((30, 30))
-    psi = np.zeros((32, 32))
-    interface.profile_coordinate(logistic((6.0 - 0.8 * x - 0.6 * y) / WIDTH), False, psi)
-    out = np.zeros((30, 30))
-    interface.curvature(psi, np.zeros_like(psi), DX, DY, WIDTH, out)
-    assert np.abs(out[2:-2, 2:-2]).max() < 1e-3 / WIDTH
+@pytest.mark.parametrize("shape", [(9, 1, 11), (7, 5, 6), (5, 2, 3)], ids=str)
+def test_a_mirror_side_is_the_middle_of_a_box_and_its_image(shape) -> None:
+    """Both lateral axes doubled and periodic, and x doubled, give the single mirrored box."""
+    xi, settings = np.random.default_rng(8).uniform(size=shape), noise(shape, 9)
+
+    def doubled(values):
+        if not isinstance(values, np.ndarray):
+            return values
+        for axis in range(3):
+            if shape[axis] > 1:
+                values = np.concatenate([values, np.flip(values, axis)], axis)
+        return values
+
+    twice = {name: doubled(values) for name, values in settings.items()}
+    single = tuple(slice(n) for n in shape)
+    rate = rate_of(doubled(xi), periodic=True, **twice)[single]
+    np.testing.assert_allclose(rate, rate_of(xi, periodic=False, **settings), rtol=1e-11, atol=1e-12)
+    bend = curvature_of(doubled(xi), twice["barrier"])[single]
+    np.testing.assert_allclose(bend, curvature_of(xi, settings["barrier"], False), rtol=1e-11, atol=1e-12)
 
 
-def test_a_front_between_walls_keeps_its_profile() -> None:
+@pytest.mark.parametrize(
+    ("layers", "ahead", "across"),
+    [(1, 0, 2), (1, 2, 0), (3, 0, 1), (3, 0, 2), (3, 1, 0), (3, 1, 2), (3, 2, 0), (3, 2, 1)],
+    ids=str,
+)
+def test_a_front_between_walls_keeps_its_profile_and_has_its_own_curvature_only(
+    layers, ahead: int, across: int
+) -> None:
     """Beside a wall, empty of metal, psi falls steeply: n must not turn to it, or xi diffuses ahead along the wall."""
-    x, y = centres((40, 12))
-    barrier = np.where((y > 3.0 * DY) & (y < 9.0 * DY), 1.0, 9.0)
+    shape = [layers] * 3
+    shape[ahead], shape[across] = 40, 12
+    position, number = (along(axis, np.arange(shape[axis]), shape) for axis in (ahead, across))
+    barrier = np.where((number >= 3) & (number < 9), 1.0, 9.0)
     inert = barrier > 5.0
-    front = np.where(inert, 0.0, logistic((16.0 * DX - x) / WIDTH))
-    rate = rate_of(front, barrier=barrier, inert=inert, wall=9.0)
+    front = np.where(inert, 0.0, logistic((15.5 - position) * SPACING[ahead] / WIDTH))
+    rate = rate_of(front, barrier=barrier, inert=inert, wall=9.0, periodic=False)
     assert np.abs(rate).max() * WIDTH < 1e-6
-    closed = np.abs(rate_of(front, barrier=barrier, inert=np.zeros_like(inert), wall=np.inf)).max() * WIDTH
-    assert closed > 1e-2  # the test can tell: open to the walls, the same front would not rest
-
-
-def test_metal_between_walls_has_the_curvature_of_its_front_only() -> None:
-    x, y = centres((40, 12))
-    barrier = np.where((y > 3.0 * DY) & (y < 9.0 * DY), 1.0, 9.0)
-    psi, padded, out = np.zeros((42, 14)), np.zeros((42, 14)), np.zeros((40, 12))
-    interface.profile_coordinate(np.where(barrier > 5.0, 0.0, logistic((16.0 * DX - x) / WIDTH)), True, psi)
-    interface.pad(barrier, True, padded)
-    interface.curvature(psi, padded, DX, DY, WIDTH, out)
-    assert np.abs(out[2:-2][:, barrier[0] < 5.0]).max() < 1e-3 / WIDTH
+    closed = rate_of(front, barrier=barrier, inert=np.zeros_like(inert), wall=np.inf, periodic=False)
+    assert np.abs(closed).max() * WIDTH > 1e-2  # the test can tell: open to the walls, the same front would not rest
+    inside = ~inert & (position >= 2) & (position < 38)
+    assert np.abs(curvature_of(front, barrier, periodic=False)[inside]).max() < 1e-3 / WIDTH
+    assert np.abs(curvature_of(front, periodic=False)[inside]).max() > 0.1 / WIDTH

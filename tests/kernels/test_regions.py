@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from phasefield.grid import Lateral
+from phasefield.grid_labels import label_connected
 from phasefield.numerics import regions
 
 
 def picture(*rows: str) -> np.ndarray:
-    return np.array([[letter == "#" for letter in row] for row in rows])
+    """Return a 2-D map as a box, x downwards."""
+    return np.array([[[letter == "#" for letter in row]] for row in rows])
 
 
 TWO_ROWS = picture(
@@ -21,40 +24,72 @@ TWO_ROWS = picture(
 )
 
 
-def test_pieces_join_across_the_periodic_side_only_where_there_is_one() -> None:
-    assert regions.partition(TWO_ROWS, "periodic")[1] == 2
-    assert regions.partition(TWO_ROWS, "mirror")[1] == 3
+def partition(mask: np.ndarray, lateral: Lateral) -> tuple[np.ndarray, int]:
+    return regions.extend(*label_connected(mask, lateral))
+
+
+@pytest.mark.parametrize("axis", [1, 2], ids=["y", "z"])
+def test_pieces_join_across_the_periodic_side_only_where_there_is_one(axis: int) -> None:
+    mask = TWO_ROWS if axis == 2 else TWO_ROWS.swapaxes(1, 2)
+    assert partition(mask, "periodic")[1] == 2
+    assert partition(mask, "mirror")[1] == 3
 
 
 def test_every_cell_takes_the_number_of_the_nearest_piece() -> None:
-    labels, _ = regions.partition(TWO_ROWS, "periodic")
-    assert (labels[:2, [0, 1, 6, 7]] == 0).all() and (labels[3:, 2:6] == 1).all()
+    labels, _ = partition(TWO_ROWS, "periodic")
+    assert (labels[:2, 0, [0, 1, 6, 7]] == 0).all() and (labels[3:, 0, 2:6] == 1).all()
     assert labels.dtype == np.int32
 
 
+def test_the_nearest_piece_is_found_along_all_three_axes() -> None:
+    mask = np.zeros((9, 7, 8), dtype=bool)
+    mask[1, 1, 1] = mask[7, 1, 1] = mask[1, 5, 1] = mask[1, 1, 6] = True
+    labels, count = partition(mask, "mirror")
+    assert count == 4
+    corners = [labels[c] for c in ((0, 0, 0), (0, 0, 7), (0, 6, 0), (8, 0, 0))]
+    assert corners == [0, 1, 2, 3]
+
+
 def test_an_empty_map_has_no_pieces() -> None:
-    labels, count = regions.partition(np.zeros((4, 3), dtype=bool), "periodic")
+    labels, count = partition(np.zeros((4, 2, 3), dtype=bool), "periodic")
     assert count == 0 and (labels == 0).all()
 
 
 def test_beyond_the_limit_the_largest_pieces_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regions, "MOST", 2)
     mask = picture("#.......##......", "........##.....#", "...............#", "................")
-    labels, count = regions.partition(mask, "mirror")
+    labels, count = partition(mask, "mirror")
     assert count == 2
-    assert labels[0, 8] == 0 and labels[1, 15] == 1
-    assert labels[0, 0] == 0, "a piece that is not kept belongs to its nearest neighbour"
+    assert labels[0, 0, 8] == 0 and labels[1, 0, 15] == 1
+    assert labels[0, 0, 0] == 0, "a piece that is not kept belongs to its nearest neighbour"
 
 
-def test_regions_number_ceramic_for_ions_and_metal_for_electrons() -> None:
-    metal = picture("########", "########", "#..##..#", "########", "........", "..#.....")
+@pytest.mark.parametrize("layers", [1, 3])
+def test_regions_number_ceramic_for_ions_and_metal_for_electrons(layers: int) -> None:
+    """Also where the picture is the same in every layer."""
+    flat = picture("########", "########", "#..##..#", "########", "........", "..#.....")
+    metal = np.repeat(flat, layers, axis=1)
     pieces = regions.Regions(metal.shape, "mirror")
     pieces.update(metal)
-    ions, electrons = pieces.labels[:, 1:-1, 1:-1]
+    ions, electrons = pieces.labels[:, 1:-1, :, 1:-1]
     assert pieces.count == 5
-    assert sorted({int(ions[c]) for c in ((2, 1), (2, 5), (4, 0))}) == [0, 1, 2]
-    assert sorted({int(electrons[c]) for c in ((0, 0), (5, 2))}) == [3, 4]
+    for j in range(layers):
+        assert sorted({int(ions[i, j, k]) for i, k in ((2, 1), (2, 5), (4, 0))}) == [0, 1, 2]
+        assert sorted({int(electrons[i, j, k]) for i, k in ((0, 0), (5, 2))}) == [3, 4]
     assert ions.max() == 2 and electrons.min() == 3
+
+
+def test_a_hole_through_one_layer_joins_what_it_leads_to() -> None:
+    metal = np.ones((7, 5, 6), dtype=bool)
+    metal[4:] = False
+    metal[1, 2, 2] = False
+    pieces = regions.Regions(metal.shape, "periodic")
+    pieces.update(metal)
+    assert pieces.count == 3  # enclosed ceramic, ceramic, metal
+    metal = metal.copy()
+    metal[1:4, 2, 2] = False
+    pieces.update(metal)
+    assert pieces.count == 0
 
 
 @pytest.mark.parametrize(
@@ -67,10 +102,10 @@ def test_one_piece_of_each_needs_no_coarse_unknown(metal: np.ndarray) -> None:
 
 
 def test_regions_follow_the_metal() -> None:
-    pieces = regions.Regions((4, 4), "periodic")
     apart = picture("#...", "....", "..#.", "....")
+    pieces = regions.Regions(apart.shape, "periodic")
     counts = []
-    for metal in (apart, apart, np.zeros((4, 4), dtype=bool), apart.copy()):
+    for metal in (apart, apart, np.zeros_like(apart), apart.copy()):
         pieces.update(metal)
         counts.append(pieces.count)
     assert counts == [3, 3, 0, 3]

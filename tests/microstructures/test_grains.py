@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from microstructures import Tessellation, bicrystal, bricks, build, single_crystal, voronoi
+from microstructures import Tessellation, bicrystal, bricks, build, voronoi
 from phasefield.grid import Grid, Lateral
 
 UM = 1e-6
@@ -378,8 +378,3 @@ def test_impossible_requests_are_refused(kind: str, options: dict[str, float], w
     arguments = {"electrode_plane": 4.0 * UM, "band_width": 2.0 * UM} | options
     with pytest.raises(ValueError, match=words):
         build(box((16, 12)), kind, **arguments)
-
-
-def test_3d_is_refused_in_words() -> None:
-    with pytest.raises(ValueError, match="3-D"):
-        single_crystal(Grid((4, 4, 4), (UM, UM, UM)), 0.0)

@@ -15,6 +15,7 @@ from microstructures import Microstructure
 from phasefield import output
 from phasefield.fields import FIELDS, State
 from phasefield.grid import Grid
+from phasefield.summary import SummaryWriter, run_facts
 
 UM = 1e-6
 PLANE = 4.0 * UM
@@ -28,6 +29,7 @@ class Report:
     time: float
     fields_due: bool = True
     outcome: str | None = None
+    protocol_step: int = 1
     time_step: float = 2.0
     current_density: float = 10.0
     cell_voltage: float = 0.025
@@ -37,6 +39,7 @@ class Report:
     penetration_depth_isolated: float = 0.0
     metal_volume_connected: float = 0.0
     metal_volume_isolated: float = 0.0
+    dead_charge: float = 0.0
     tip_speed: float = 3e-9
     reservoir_share: float = 0.4
     leakage_current_density: float = 0.02
@@ -111,11 +114,11 @@ def write_run(folder: Path, grid: Grid, steps: int = 4) -> list[State]:
     structure, pressure = make_microstructure(grid)
     constant = output.microstructure_arrays(structure, pressure)
     (folder / "case.toml").write_text(f'format = 1\n[grid]\nlateral = "{grid.lateral}"\n', encoding="utf-8")
-    facts = output.run_facts("made_up", "What for?", "format = 1", seed=7, threads=2)
+    facts = run_facts("made_up", "What for?", "format = 1", seed=7, threads=2)
     observers: list[output.Observer] = [
         output.FieldWriter(folder, constant, PLANE),
         output.HistoryWriter(folder),
-        output.SummaryWriter(folder, facts, started=0.0),
+        SummaryWriter(folder, facts, started=0.0),
         output.RunLog(folder),
     ]
     states = []

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from types import ModuleType
 
@@ -14,11 +10,11 @@ import pytest
 
 import postprocess
 from phasefield import output
+from phasefield.errors import RunError
 from phasefield.fields import FIELDS
 from phasefield.grid import Grid
 from phasefield.results_folder import open_results
 
-ROOT = Path(__file__).resolve().parents[2]
 STRUCTURE = {"grain_id", "grain_boundary_fraction", "pore_fraction", "accommodation_pressure_Pa"}
 
 
@@ -104,7 +100,7 @@ def test_three_dimensions_keep_their_order(tmp_path: Path) -> None:
     from postprocess.results import read_image
 
     values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    output.write_image(tmp_path / "a.vti", {"v": values}, (1.0, 2.0, 3.0), {"TimeValue": 0.25})
+    (tmp_path / "a.vti").write_bytes(output.image_bytes({"v": values}, (1.0, 2.0, 3.0), {"TimeValue": 0.25}))
     arrays, spacing, shape, numbers = read_image(tmp_path / "a.vti")
     np.testing.assert_array_equal(arrays["v"], values)
     assert (spacing, shape, numbers) == ((1.0, 2.0, 3.0), (2, 3, 4), {"TimeValue": 0.25})
@@ -149,32 +145,40 @@ def test_memory_recorder_holds_what_the_files_hold(tmp_path: Path, grid: Grid, m
         np.testing.assert_allclose(held.history[column], values, rtol=1e-9)
 
 
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on the size of files")
-def test_a_full_disk_is_an_error_for_users_and_leaves_the_old_files(
-    tmp_path: Path, grid: Grid, made_up: ModuleType
+def test_a_field_file_that_cannot_be_written_leaves_the_old_ones(
+    tmp_path: Path, grid: Grid, made_up: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    structure, pressure = made_up.make_microstructure(grid)
     folder = open_results("made_up", tmp_path / "run")
-    made_up.write_run(folder, grid)
-    script = f"""
-        import resource, sys
-        sys.path[:0] = [{str(ROOT)!r}]
-        import numpy as np
-        from pathlib import Path
-        from phasefield.errors import RunError
-        from phasefield.output import write_image
-        from phasefield.results_folder import replacing
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-        noise = np.random.default_rng(0).random((200, 200)).astype(np.float32)
-        try:
-            with replacing(Path({str(folder / "fields/000003.vti")!r})) as temporary:
-                write_image(temporary, {{"v": noise}}, (1.0, 1.0), {{}})
-        except RunError as error:
-            sys.exit("disk" not in str(error))
-        sys.exit(2)
-    """
-    command = [sys.executable, "-c", textwrap.dedent(script)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    states = made_up.write_run(folder, grid)
+    constant = output.microstructure_arrays(structure, pressure)
+    writer = output.FieldWriter(folder, constant, made_up.PLANE, written={"fields/000003.vti": 30.0})
+    states[3].step = 4
+
+    def full(path: Path, content: bytes) -> None:
+        with open(path, "wb") as file:
+            file.write(content[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(RunError, match=r"cannot write .*/fields/000004.vti: the disk is full"):
+        writer.write(states[3])
+    assert [path.name for path in (folder / "fields").iterdir()] == ["000003.vti"]
     assert "metal_fraction" in postprocess.load(folder).frame()
-    assert not list(folder.rglob("*.tmp"))
+
+
+def test_a_run_that_goes_on_keeps_what_counts_and_lists_it(
+    tmp_path: Path, grid: Grid, made_up: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    structure, pressure = made_up.make_microstructure(grid)
+    folder = open_results("made_up", tmp_path / "run")
+    states = made_up.write_run(folder, grid)
+    written = {"fields/000000.vti": 0.0, "fields/000001.vti": 10.0, "fields/000002.vti": 20.0}
+    constant = output.microstructure_arrays(structure, pressure)
+    writer = output.FieldWriter(folder, constant, made_up.PLANE, written=written)
+    assert f"{folder}/fields/000001.vti is missing" in caplog.text  # step 1 was not due
+    assert list(postprocess.load(folder).times) == [0.0, 20.0]
+    assert sorted(path.name for path in (folder / "fields").iterdir()) == ["000000.vti", "000002.vti"]
+    writer(states[3], made_up.make_report(3, 1e-5))
+    assert list(postprocess.load(folder).times) == [0.0, 20.0, 30.0]
+    assert writer.written == {"fields/000000.vti": 0.0, "fields/000002.vti": 20.0, "fields/000003.vti": 30.0}

@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import math
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -15,8 +16,10 @@ import pytest
 import phasefield as pf
 import postprocess
 from phasefield import output
+from phasefield.errors import CaseError, RunError
 from phasefield.grid import Grid
 from phasefield.results_folder import open_results, write_json_atomic
+from phasefield.summary import SummaryWriter, run_facts
 from postprocess.results import read_history
 
 
@@ -66,6 +69,68 @@ def test_a_last_line_cut_short_is_left_out_at_any_byte(tmp_path: Path, grid: Gri
     assert [len(values) for values in read_history(cut).values()] == [0] * len(output.HISTORY_COLUMNS)
 
 
+@pytest.mark.parametrize(
+    "cut", [b"", b"2,20,2,0.0", b"2,20,2,0.0\n"], ids=["whole", "half a line", "a line of another"]
+)
+def test_a_history_that_goes_on_is_that_of_one_that_never_stopped(
+    tmp_path: Path, grid: Grid, made_up: ModuleType, cut: bytes
+) -> None:
+    structure, _ = made_up.make_microstructure(grid)
+
+    def write(writer: output.HistoryWriter, steps: range) -> None:
+        for step in steps:
+            writer(made_up.make_state(grid, structure, step, 0.0), made_up.make_report(step, 0.0))
+        writer.close("short")
+
+    path = tmp_path / "history.csv"
+    write(output.HistoryWriter(tmp_path), range(6))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"\n3,") + 1] + cut)
+    write(output.HistoryWriter(tmp_path, last_step=1), range(2, 6))
+    assert path.read_bytes() == whole
+
+
+def test_a_history_that_lacks_lines_goes_on_and_says_so(
+    tmp_path: Path, grid: Grid, made_up: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    made_up.write_run(open_results("made_up", tmp_path / "run"), grid)
+    path = tmp_path / "run/history.csv"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], b"what?\n", *lines[3:]]))
+    output.HistoryWriter(tmp_path / "run", last_step=2).close("short")
+    assert "2 of the 3 lines up to step 2 are there" in caplog.text
+    assert path.read_bytes() == b"".join([*lines[:2], lines[3]])
+    path.unlink()
+    output.HistoryWriter(tmp_path / "run", last_step=2).close("short")
+    assert path.read_bytes() == lines[0]
+    path.write_bytes(b"step,of,another,version\n")
+    with pytest.raises(CaseError, match=r"history.csv has other columns"):
+        output.HistoryWriter(tmp_path / "run", last_step=2)
+
+
+def test_a_line_that_does_not_fit_is_not_left_in_part(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:
+    structure, _ = made_up.make_microstructure(grid)
+    writer = output.HistoryWriter(tmp_path)
+    writer(made_up.make_state(grid, structure, 0, 0.0), made_up.make_report(0, 0.0))
+    before = (tmp_path / "history.csv").read_bytes()
+    file = writer._file
+
+    class NearlyFull:
+        def write(self, line: bytes) -> int:
+            if len(line) < 50:
+                raise OSError(28, "No space left on device")
+            return file.write(line[:50])
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(file, name)
+
+    writer._file = NearlyFull()  # type: ignore[assignment]
+    with pytest.raises(RunError, match=r"cannot write .*/history.csv: the disk is full"):
+        writer(made_up.make_state(grid, structure, 1, 0.0), made_up.make_report(1, 0.0))
+    writer.close("failed")
+    assert (tmp_path / "history.csv").read_bytes() == before
+
+
 def test_not_a_number_survives_the_history(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:
     structure, _ = made_up.make_microstructure(grid)
     writer = output.HistoryWriter(tmp_path)
@@ -79,12 +144,12 @@ def test_summary_from_start_to_end(tmp_path: Path, grid: Grid, made_up: ModuleTy
     folder = open_results("made_up", tmp_path / "run")
     assert json.loads((folder / "summary.json").read_text())["outcome"] == "running"
     extra = {"critical_path_mA_cm2": 0.4, "assumed": {"h": "30 nm"}}
-    facts = output.run_facts("made_up", "What for?", "format = 1", seed=7, threads=2, extra=extra)
+    facts = run_facts("made_up", "What for?", "format = 1", seed=7, threads=2, extra=extra)
 
     def measure(state: object) -> dict[str, float]:
         return {"filled_share": 0.25, "unknown": math.nan}
 
-    writer = output.SummaryWriter(folder, facts, started=0.0, measure=measure)
+    writer = SummaryWriter(folder, facts, started=0.0, measure=measure)
     for step in range(3):
         writer(
             made_up.make_state(grid, structure, step, 0.0),
@@ -104,6 +169,38 @@ def test_summary_from_start_to_end(tmp_path: Path, grid: Grid, made_up: ModuleTy
     assert {"phasefield", "python", "numpy", "numba"} <= set(summary["versions"])
     assert summary["source_revision"]
     assert 0.0 < summary["startup_s"] <= summary["wall_time_s"]
+
+
+def test_a_summary_that_goes_on_counts_on(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:
+    structure, _ = made_up.make_microstructure(grid)
+    facts = run_facts("made_up", "", "format = 1", seed=7, threads=2)
+    first = SummaryWriter(tmp_path, facts, started=time.perf_counter() - 100.0)
+    for step in range(3):
+        first(made_up.make_state(grid, structure, step, 0.0), made_up.make_report(step, 0.0))
+    memory = first.memory()
+    state = made_up.make_state(grid, structure, 2, 0.0)
+    again = facts | {"question": "And now?", "resumed": [{"step": 2}]}
+    second = SummaryWriter(tmp_path, again, time.perf_counter() - 1.0, lambda s: {"seen": s.step}, memory, state)
+    assert json.loads((tmp_path / "summary.json").read_text())["outcome"] == "running"
+    second.close("short")
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["steps"], summary["cg_iterations"], summary["seen"]) == (2, 120, 2)
+    assert summary["final"]["time_s"] == 20.0
+    assert (summary["question"], summary["resumed"], summary["outcome"]) == ("And now?", [{"step": 2}], "short")
+    assert 101.0 <= summary["wall_time_s"] < 110.0
+    assert 100.0 <= summary["startup_s"] < 101.0
+
+
+def test_a_state_that_a_failed_step_spoilt_is_not_summed_up(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:
+    structure, _ = made_up.make_microstructure(grid)
+    facts = run_facts("made_up", "", "format = 1", seed=7, threads=2)
+    writer = SummaryWriter(None, facts, 0.0, lambda state: {"sum": float(state["metal_fraction"].sum())})
+    state = made_up.make_state(grid, structure, 0, 0.0)
+    total = float(state["metal_fraction"].sum())
+    writer(state, made_up.make_report(0, 0.0))
+    state["metal_fraction"][3, 3] = math.nan
+    writer.close("failed")
+    assert writer.content["sum"] == total
 
 
 def test_json_takes_numpy_and_paths_and_has_no_nan(tmp_path: Path) -> None:
@@ -132,6 +229,27 @@ def test_log_takes_messages_of_the_package_until_it_is_closed(tmp_path: Path, gr
     assert "outcome: short" in text
     assert "too late" not in text
     assert output.logger.handlers == handlers
+
+
+def test_a_log_that_goes_on_keeps_what_it_holds_and_a_new_one_does_not(tmp_path: Path) -> None:
+    for text, go_on in (("first", False), ("second", True)):
+        log = output.RunLog(tmp_path, go_on)
+        output.logger.info("%s", text)
+        log.close("interrupted")
+    text = (tmp_path / "run.log").read_text(encoding="utf-8")
+    assert "first" in text and "second" in text
+    output.RunLog(tmp_path).close("short")
+    assert "first" not in (tmp_path / "run.log").read_text(encoding="utf-8")
+
+
+def test_a_log_on_a_full_disk_is_silent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    (tmp_path / "run.log").symlink_to("/dev/full")
+    log = output.RunLog(tmp_path)
+    output.logger.warning("a line")
+    log.close("failed")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_load_refuses_what_it_does_not_know(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import postprocess
-from phasefield.errors import CaseError
-from phasefield.results_folder import copy_inputs, open_results, write_json_atomic
+from phasefield.errors import CaseError, RunError
+from phasefield.results_folder import open_results, write_inputs, write_json_atomic
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -49,10 +49,31 @@ def test_a_finished_run_is_replaced_by_force_only_and_notes_are_kept(tmp_path: P
     assert not list((folder / "fields").iterdir())
 
 
-def test_an_unfinished_run_says_what_can_be_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("outcome", ["running", "interrupted", "failed"])
+def test_an_unfinished_run_says_what_can_be_done(tmp_path: Path, outcome: str) -> None:
     folder = open_results("llzo", tmp_path / "run")
-    with pytest.raises(CaseError, match=r"unfinished run.*--force.*another folder"):
+    finish(folder, outcome)
+    with pytest.raises(CaseError, match=r"holds an unfinished run; use --force to replace it, or give another folder"):
         open_results("llzo", folder)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints/000001.h5").touch()
+    with pytest.raises(CaseError, match=rf"unfinished run; go on with `phasefield resume {folder}`, use --force"):
+        open_results("llzo", folder)
+    open_results("llzo", folder, force=True)
+    assert not (folder / "checkpoints").exists()
+
+
+def test_a_run_killed_as_it_began_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / ".summary.json.tmp").write_text('{"form')
+    open_results("llzo", tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fields", "summary.json"]
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=rf"cannot write {tmp_path}/there/a.json: No such file"):
+        write_json_atomic(tmp_path / "there" / "a.json", {})
+    with pytest.raises(RunError, match=r"cannot write .*x{300}: File name too long"):
+        open_results("llzo", tmp_path / ("x" * 300))
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -70,13 +91,9 @@ def test_a_folder_that_no_run_made_is_never_touched(tmp_path: Path, force: bool)
 
 
 def test_inputs_of_the_same_name_are_both_kept(tmp_path: Path) -> None:
-    files = []
-    for place in ("a", "b"):
-        (tmp_path / place).mkdir()
-        files.append(tmp_path / place / "mine.toml")
-        files[-1].write_text(place)
     folder = open_results("llzo", tmp_path / "run")
-    copies = copy_inputs(folder, [*files, files[0]])
+    files = [Path("a/mine.toml"), Path("b/mine.toml")]
+    copies = write_inputs(folder, dict(zip(files, "ab", strict=True)))
     assert copies == {files[0]: "inputs/mine.toml", files[1]: "inputs/mine-2.toml"}
     assert [(folder / copy).read_text() for copy in copies.values()] == ["a", "b"]
 
@@ -92,7 +109,7 @@ structure, pressure = make_microstructure(grid)
 observers = [
     output.FieldWriter(folder, output.microstructure_arrays(structure, pressure), PLANE),
     output.HistoryWriter(folder),
-    output.SummaryWriter(folder, output.run_facts("x", "", "", 0, 1), 0.0),
+    SummaryWriter(folder, run_facts("x", "", "", 0, 1), 0.0),
 ]
 state = make_state(grid, structure, 0, 1e-5)
 while True:

@@ -10,7 +10,7 @@ from phasefield.case import load_case
 from phasefield.ceramic import CeramicNumbers, ceramic_maps
 from phasefield.grid import Grid
 from phasefield.physics.constants import FARADAY, GAS_CONSTANT
-from phasefield.setup import build_problem, build_structure, flat_electrode
+from phasefield.setup import build_problem, build_structure, ceramic_numbers, flat_electrode
 
 UM = 1e-6
 GRID = Grid((6, 4), (1.0 * UM, 0.5 * UM))
@@ -142,6 +142,45 @@ def test_the_boundary_network_conducts_what_was_measured(bicrystal) -> None:
     mean = problem.ceramic.boundary_electronic_conductivity[-1].mean()
     straight_through = 2.0 * measured  # all of its boundary lies along the current, not half of it
     assert mean == pytest.approx(straight_through, rel=0.1)
+
+
+DEEP = {"grid.size": '["16 um", "9.6 um", "3.2 um"]'}
+
+
+def test_a_3d_bicrystal_has_the_numbers_of_the_flat_one(bicrystal) -> None:
+    _, _, flat = bicrystal
+    case = load_case("bicrystal", DEEP)
+    problem = build_problem(case, build_structure(case))
+    assert problem.grid.shape == (*flat.grid.shape, 8)
+    for name in (
+        "ionic_conductivity",
+        "boundary_electronic_conductivity",
+        "accommodation_pressure",
+        "accessible_fraction",
+    ):
+        deep, layer = (getattr(p.ceramic, name) for p in (problem, flat))
+        np.testing.assert_allclose(deep, np.repeat(layer[..., None], 8, axis=2), rtol=1e-11)
+    for axis in range(2):
+        deep, layer = problem.ceramic.sheet_resistance[axis], flat.ceramic.sheet_resistance[axis]
+        np.testing.assert_allclose(deep, np.repeat(layer[..., None], 8, axis=2), rtol=1e-12)
+    assert (problem.ceramic.sheet_resistance[2] == 0.0).all() and problem.ceramic.sheet_resistance[1].any()
+    np.testing.assert_array_equal(problem.initial_metal_fraction, flat.initial_metal_fraction[..., None].repeat(8, 2))
+
+
+def test_two_thirds_of_a_network_in_space_carry_the_measured_conductivity() -> None:
+    keys = {"grid.size": '["14.4 um", "12 um", "9.6 um"]', "microstructure.grain_size": '"6 um"'}
+    case = load_case("llzo_grain_boundary", keys)
+    structure = build_structure(case)
+    numbers = ceramic_numbers(case, structure)
+    electrolyte = case.materials.electrolyte_properties
+    sheets = structure.boundary_per_volume * electrolyte.boundary_thickness
+    network = 2.0 / 3.0 * sheets * numbers.boundary_electronic_conductivity
+    assert network == pytest.approx(electrolyte.electronic_conductivity)
+    ceramic = build_problem(case, structure).ceramic
+    assert ceramic.boundary_electronic_conductivity.shape == structure.grid.shape == (36, 30, 24)
+    assert len(np.unique(ceramic.accommodation_pressure)) > 30
+    first = int(np.argmax(structure.grid.centres(0) > structure.electrode_plane))
+    assert (ceramic.accessible_fraction[:first] == 1.0).all() and (ceramic.accessible_fraction[first] < 1.0).all()
 
 
 def test_pressure_of_the_case_reaches_the_electrode(bicrystal) -> None:

@@ -51,6 +51,21 @@ def test_an_isolated_disc_is_told_from_the_electrode() -> None:
     assert measures.metal_volume(connected, theta, grid, 4.0 * UM) == 0.0
 
 
+def test_dead_metal_counts_with_its_fraction_wherever_electrons_do_not_reach_it() -> None:
+    grid = grid_2d()
+    x, y = grid.meshgrid()
+    disc = tanh_profile(np.hypot(x - 20.0 * UM, y - 9.0 * UM) - 3.0 * UM)
+    theta, front = np.full(grid.shape, 0.25), electrode(grid, 4.0 * UM)
+    area = np.pi * ((3.0 * UM) ** 2 + (np.pi * WIDTH) ** 2 / 3.0)  # of the tanh profile, its tail included
+    for share in (1.0, 0.1):  # a tenth of it is metal nowhere, and still there
+        metal_fraction = np.maximum(front, share * disc)
+        volume = measures.dead_volume(metal_fraction, theta, grid, 4.0 * UM)
+        assert volume == pytest.approx(0.25 * share * area / (18.0 * UM), rel=0.03)
+    assert measures.dead_volume(front, theta, grid, 4.0 * UM) == 0.0
+    bridged = np.maximum(metal_fraction, 0.0012 * (np.abs(y - 9.0 * UM) < 0.5 * UM))
+    assert measures.dead_volume(bridged, theta, grid, 4.0 * UM) == 0.0
+
+
 @pytest.mark.parametrize("lateral", ["periodic", "mirror"])
 def test_a_finger_across_the_periodic_side_is_connected_through_it(lateral: str) -> None:
     """Its root is on one side of the box, its tip on the other: connected only where the sides are one."""

@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 
 from phasefield.backends import Backend, Tolerances, get_backend, numba_cpu, numba_kernels
+from phasefield.case import load_case
 from phasefield.numerics import interface
+from phasefield.numerics.multigrid import PARALLEL_CELLS
 from phasefield.problem import Problem
-from phasefield.validation import common, conservation_rows, front_rows
+from phasefield.setup import build_setup
+from phasefield.validation import common, conservation_rows, front_rows, round_rows
 from phasefield.validation.common import Row
 
 ROWS = {
     "V1": front_rows.v1,
     "V3": front_rows.v3,
+    "V4": round_rows.v4,
     "V5": front_rows.v5,
-    "V6": front_rows.v6,
+    "V6": round_rows.v6,
     "V14c": front_rows.v14c,
     "V16": conservation_rows.v16,
     "V20": conservation_rows.v20,
@@ -44,14 +48,17 @@ def off(row: Row) -> list[str]:
 
 
 def test_references_are_those_of_the_table() -> None:
-    # VALIDATION V1, V5, V6, with the digits given there
+    # VALIDATION V1, V4, V5, V6, with the digits given there
     currents = [front_rows.butler_volmer(eta, 10.0) for eta in (-0.005, -0.02, -0.05, -0.1, -0.2)]
     assert currents == pytest.approx([1.949160, 7.982385, 22.680546, 68.584078, 489.969556], rel=1e-6)
+    assert round_rows.equilibrium_potential(2) == pytest.approx(-0.0674e-3, rel=1e-3)
+    assert round_rows.equilibrium_potential(3) == 2.0 * round_rows.equilibrium_potential(2)
     growths = [front_rows.flat_front_growth(w) for w in (5e-6, 10e-6, 20e-6, 50e-6)]
     assert growths == pytest.approx([2.8913e-5, 4.8086e-5, 4.9885e-5, 4.3309e-5], rel=2e-5)
     assert front_rows.flat_front_growth(3.498e-6) == pytest.approx(0.0, abs=1e-8)
-    drift = [front_rows.drift_speed(23e-6 / r) * front_rows.FRONT_SPEED for r in (1e-6, 10e-6)]
+    drift = [round_rows.drift_speed(23e-6 / r, 2) * common.FRONT_SPEED for r in (1e-6, 10e-6)]
     assert drift == pytest.approx([0.112e-9, 0.816e-9], rel=5e-3)
+    assert [round_rows.drift_speed(z, 3) for z in (0.0, 1.0, 10.0)] == pytest.approx([3.0, 1.0, 1.0 / 7.0])
 
 
 def test_the_front_is_found_between_cells() -> None:
@@ -83,7 +90,7 @@ def test_v1_notices_a_wrong_molar_volume() -> None:
 def test_v3_notices_curvature_flow(monkeypatch: pytest.MonkeyPatch) -> None:
     def allen_cahn(backend: numba_cpu.NumbaBackend, xi: np.ndarray, travel: float) -> None:
         # Its profile is the same, but its interface shrinks.
-        spacing, width = backend.dx, backend.width
+        spacing, width = backend.spacing[0], backend.width
         for _ in range(steps := int(np.ceil(travel / backend.sub_step))):
             around = sum(np.roll(xi, shift, axis) for shift in (1, -1) for axis in (0, 1))
             laplacian = (around - 4.0 * xi) / spacing**2
@@ -94,21 +101,23 @@ def test_v3_notices_curvature_flow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def plain_flux(backend: numba_cpu.NumbaBackend, xi: np.ndarray, travel: float) -> None:
-    """Restore the profile with the flux that is not well balanced: arithmetic means of xi (1 - xi) n."""
-    psi = np.empty((xi.shape[0] + 2, xi.shape[1] + 2))
+    """Restore the profile with the flux that is not well balanced: arithmetic means of xi (1 - xi) n; in 2-D."""
+    xi = xi.reshape(backend.problem.grid.shape)
+    psi = np.empty((xi.shape[0] + 2, 1, xi.shape[1] + 2))
+    dx, dy = backend.problem.grid.spacing
     steps = int(np.ceil(travel / backend.sub_step))
     for _ in range(steps):
-        interface.profile_coordinate(xi, True, psi)
-        along = (psi[2:, 1:-1] - psi[:-2, 1:-1]) / (2.0 * backend.dx)
-        across = (psi[1:-1, 2:] - psi[1:-1, :-2]) / (2.0 * backend.dy)
+        interface.profile_coordinate(xi[:, None, :], True, psi)
+        along = (psi[2:, 0, 1:-1] - psi[:-2, 0, 1:-1]) / (2.0 * dx)
+        across = (psi[1:-1, 0, 2:] - psi[1:-1, 0, :-2]) / (2.0 * dy)
         size = np.sqrt(along**2 + across**2 + (1e-3 / backend.width) ** 2)
         q = xi * (1.0 - xi)
         qx, qy = q * along / size, q * across / size
-        fx = backend.width * np.diff(xi, axis=0) / backend.dx - 0.5 * (qx[1:] + qx[:-1])
-        fy = backend.width * (np.roll(xi, -1, 1) - xi) / backend.dy - 0.5 * (qy + np.roll(qy, -1, 1))
-        xi[:-1] += travel / steps * fx / backend.dx
-        xi[1:] -= travel / steps * fx / backend.dx
-        xi += travel / steps * (fy - np.roll(fy, 1, 1)) / backend.dy
+        fx = backend.width * np.diff(xi, axis=0) / dx - 0.5 * (qx[1:] + qx[:-1])
+        fy = backend.width * (np.roll(xi, -1, 1) - xi) / dy - 0.5 * (qy + np.roll(qy, -1, 1))
+        xi[:-1] += travel / steps * fx / dx
+        xi[1:] -= travel / steps * fx / dx
+        xi += travel / steps * (fy - np.roll(fy, 1, 1)) / dy
 
 
 def test_v5_notices_a_plain_flux(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,9 +130,32 @@ def test_v5_notices_a_wrong_interface_resistance() -> None:
     assert "growth at lambda = 20 um [1/s]" in off(front_rows.v5(quick=True))
 
 
+def test_v4_notices_a_wrong_curvature(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = interface.curvature
+
+    def flatter(*arguments: object) -> None:
+        exact(*arguments)
+        arguments[-1][:] *= 0.97  # type: ignore[index]
+
+    monkeypatch.setattr(interface, "curvature", flatter)
+    assert off(round_rows.v4(quick=True)) == [
+        "disc, R / l = 20: U without growth [V]",
+        "sphere, R / l = 15: U without growth [V]",
+    ]
+
+
+def test_v4_notices_a_pull_of_the_wrong_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(round_rows, "ENERGY", -round_rows.ENERGY)
+    monkeypatch.setattr(round_rows, "equilibrium_potential", lambda dimension: -0.0674e-3 * (dimension - 1))
+    assert len(off(round_rows.v4(quick=True))) == 4
+
+
 @pytest.mark.usefixtures("wrong_interface")
 def test_v6_notices_a_wrong_interface_resistance() -> None:
-    assert off(front_rows.v6(quick=True)) == ["speed over V_m J / F at sigma Z / R = 1"]
+    assert off(round_rows.v6(quick=True)) == [
+        "disc, R / l = 21, box 8 R, sigma Z / R = 1: speed over V_m J / F",
+        "sphere, R / l = 20, box 4 R, sigma Z / R = 1: speed over V_m J / F",
+    ]
 
 
 def test_v14c_notices_a_profile_flux_that_fills_what_nothing_drives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,4 +195,11 @@ def test_v20_notices_results_that_depend_on_threads(monkeypatch: pytest.MonkeyPa
         return usual if threads == 1 else Tolerances(ionic=1e-9)
 
     monkeypatch.setattr(conservation_rows, "get_backend", spoiled(other))
-    assert "fields and report the same bits with 1 and 2 threads" in off(conservation_rows.v20(quick=True))
+    assert off(conservation_rows.v20(quick=True)) == [
+        f"{case}: fields and report the same bits with 1 and 2 threads" for case in ("llzo_grain_boundary", "llzo_3d")
+    ]
+
+
+def test_v20_threads_share_the_finest_grid_of_the_cube() -> None:
+    setup = build_setup(load_case("llzo_3d", conservation_rows.CUBE))
+    assert setup.problem.grid.size >= PARALLEL_CELLS
