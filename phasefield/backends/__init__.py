@@ -35,7 +35,7 @@ class SolveReport:
     reservoir_current_density: float  # plated by the electrode's original interface
     metal_current_density: float  # plated as metal fraction
     front_speed: float  # largest |v| of an interface [m/s]
-    potential_change: float  # largest |U - U_old| outside metal [V]
+    potential_change: float  # largest |U - U_old| in ceramic that no front has reached [V]
     plane_current_error: float  # largest relative deviation of the current through a plane x = const
     newton_iterations: int
     cg_iterations: int

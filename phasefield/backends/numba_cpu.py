@@ -136,7 +136,9 @@ class NumbaBackend:
         change = np.abs(new[1] - new[0] - state["electronic_potential"] + state["ionic_potential"])
         state["ionic_potential"], state["electronic_potential"] = new[0].copy(), new[1].copy()
         state.cell_voltage = voltage
-        return self._report(state, newton, cg, float(change[state["metal_fraction"] < 0.5].max(initial=0.0)))
+        # Cells of a front come and go as conductors from step to step, which says nothing about how long a step may be.
+        far = state["metal_fraction"] < kernels.TAIL
+        return self._report(state, newton, cg, float(change[far].max(initial=0.0)))
 
     def advance(self, state: State, time_step: float) -> None:
         """Deposit the metal of the step, then restore the interface's profile; see ``Backend``."""

@@ -230,7 +230,10 @@ def reaction_and_storage(
                     current, slope = reaction.deposition_with_hysteresis(
                         potential, plating[i, j, k], stripping[i, j, k], i0, alpha, thermal, linear
                     )
-                    mean, gain = _mean_area(xi[i, j, k], area[i, j, k], theta[i, j, k], travel, current)
+                    reactive = area[i, j, k]
+                    if current < 0.0:  # where the reservoir is stripped, it is not the metal in front of it
+                        reactive = max(reactive - reservoir_area[i, j, k] * available[j, k], 0.0)
+                    mean, gain = _mean_area(xi[i, j, k], reactive, theta[i, j, k], travel, current)
                     total = mean * current
                     steepness = -gain * slope
                 if reservoir_area[i, j, k] > 0.0:

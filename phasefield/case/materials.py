@@ -71,8 +71,16 @@ def _split_keys(value: Any) -> Any:
     return tables
 
 
-def _loader(kind: str) -> PlainValidator:
+def _loader(kind: str, named_by: tuple[str, str] | None = None) -> PlainValidator:
+    """Return what reads a material of a kind; one that the case does not name is ``named_by`` (kind, key) another."""
+
     def load(value: Any, info: ValidationInfo) -> Any:
+        if value is None and named_by is not None:
+            if info.data.get(named_by[0]) is None:
+                return None  # its own fault is told
+            value = getattr(info.data[named_by[0]], named_by[1])
+            if not value:
+                raise invalid("missing", f"add for example {kind} = {_SAMPLES[kind]}; the {named_by[0]} suggests none")
         if not isinstance(value, str):
             raise invalid(f"{shown(value)} is not a name", f"write the name of a shipped {kind} or the path of a file")
         base_dir: Path | None = (info.context or {}).get("base_dir")
@@ -85,6 +93,9 @@ def _loader(kind: str) -> PlainValidator:
         return _with_overrides(material, getattr(info.data.get("set"), kind, None))
 
     return PlainValidator(load)
+
+
+_SAMPLES = {"interface": '"li_llzo"', "metal": '"lithium"'}
 
 
 def _with_overrides(material: Any, overrides: Section | None) -> Any:
@@ -110,14 +121,18 @@ class MaterialsSection(Section):
         description="single numbers that replace those of the material files, at the temperature of the cell",
         examples=[{"electrolyte": {"electronic_conductivity": "1e-6 S/m"}}],
     )
-    metal: Annotated[Metal, _loader("metal"), _as_name, _name_schema] = Field(
-        description="alkali metal of both electrodes", examples=["lithium"]
-    )
     electrolyte: Annotated[Electrolyte, _loader("electrolyte"), _as_name, _name_schema] = Field(
         description="ceramic electrolyte", examples=["llzo_al"]
     )
-    interface: Annotated[Interface, _loader("interface"), _as_name, _name_schema] = Field(
-        description="contact of the metal with the electrolyte", examples=["li_llzo"]
+    interface: Annotated[
+        Interface, _loader("interface", ("electrolyte", "usual_interface")), _as_name, _name_schema
+    ] = preset(
+        None,
+        description="contact of the metal with the electrolyte; default: the one usual with the electrolyte",
+        examples=["li_llzo"],
+    )
+    metal: Annotated[Metal, _loader("metal", ("interface", "metal")), _as_name, _name_schema] = preset(
+        None, description="alkali metal of both electrodes; default: that of the interface", examples=["lithium"]
     )
 
     @property

@@ -206,6 +206,7 @@ class Electrolyte(Material):
     alternatives = frozenset({"boundary_conductivity", "boundary_resistance"})
     ion: Ion = Field(description="the ion that it conducts", examples=["Li"])
     family: Text = Field(description="family, which interfaces refer to", examples=["garnet"])
+    usual_interface: Text = Field("", description="interface of a case that names none", examples=["li_llzo"])
     formula: Text = Field(description="composition", examples=["Li6.25Al0.25La3Zr2O12"])
     ionic_conductivity: Conductivity = Field(description="σ_i inside the grains")
     boundary_conductivity: Conductivity | None = Field(None, description="local σ_i of a boundary δ thick")
@@ -238,6 +239,7 @@ class Interface(Material):
 
     kind = "interface"
     ion: Ion = Field(description="the ion that crosses it", examples=["Li"])
+    metal: Text = Field("", description="metal of a case that names none", examples=["lithium"])
     families: tuple[Text, ...] = Field(description="families of electrolytes that it fits", examples=[["garnet"]])
     interface_resistance: Resistance = Field(description="charge-transfer resistance times area Z")
 

@@ -18,6 +18,7 @@ spacing = 0.4
 lateral = "periodc"
 [materials]
 metal = "lithum"
+interface = 5
 electrolyte = "llzo_al"
 set.electrolyte.ionic = "1 S/m"
 set.metal.molar_volume = "1 m"
@@ -62,7 +63,7 @@ EXPECTED = [
     ("grid.spacing[0]", "0.4 is a bare number", 'write it with its unit, for example "0.4 um"'),
     ("grid.lateral", "'periodc' is not allowed", "did you mean periodic? (use one of periodic, mirror)"),
     ("materials.metal", "no metal is called 'lithum'", "did you mean lithium?"),
-    ("materials.interface", "missing", 'interface = "li_llzo"'),
+    ("materials.interface", "5 is not a name", "a shipped interface"),
     ("materials.set.electrolyte.ionic", "unknown key", "ionic_conductivity"),
     ("materials.set.metal.molar_volume", "'1 m' is not a molar volume", '"1.3e-5 m^3/mol"'),
     ("microstructure.seed", "1.5 is not a whole number", "whole number"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import pickle
 import tomllib
+from pathlib import Path
 
 import pytest
 
+import phasefield.materials
 from phasefield.case import Case, case_to_toml, list_cases, load_case
 from phasefield.errors import CaseError
 from phasefield.fields import FIELDS
 
+MATERIALS = Path(phasefield.materials.__file__).parent
 NAMES = [entry.name for entry in list_cases()]
 
 
@@ -202,10 +205,36 @@ def test_unused_assumptions_are_not_listed():
 
 def test_shipped_cases_have_a_question_and_a_name_of_their_own():
     entries = list_cases()
-    assert entries[0].name == "llzo_grain_boundary"
-    assert len({entry.name for entry in entries}) == len(list(entries[0].path.parent.rglob("*.toml")))
+    folder = entries[0].path.parent
+    assert "llzo_grain_boundary" in {entry.name for entry in entries if entry.path.parent == folder}
+    assert [entry.path.parent == folder for entry in entries] == sorted(
+        (entry.path.parent == folder for entry in entries), reverse=True
+    )
+    assert len({entry.name for entry in entries}) == len(list(folder.rglob("*.toml")))
     for entry in entries:
         assert entry.question.endswith(("?", "tries.")), entry
+
+
+def test_contact_and_metal_follow_from_the_electrolyte():
+    sodium = load_case("nasicon_grain_boundary")
+    assert (sodium.materials.metal.name, sodium.materials.interface.name) == ("sodium", "na_nasicon")
+    lithium = load_case("nasicon_grain_boundary", {"materials.electrolyte": "llzo_al"})
+    assert (lithium.materials.metal.name, lithium.materials.interface.name) == ("lithium", "li_llzo")
+    chosen = load_case("nasicon_grain_boundary", {"materials.interface": "na_nasicon_bare"})
+    assert (chosen.materials.metal.name, chosen.materials.interface.name) == ("sodium", "na_nasicon_bare")
+
+
+def test_an_electrolyte_of_ones_own_may_suggest_no_contact(tmp_path):
+    own = (MATERIALS / "electrolytes" / "llzo_al.toml").read_text().replace('usual_interface = "li_llzo"\n', "")
+    (tmp_path / "own.toml").write_text(own)
+    with pytest.raises(CaseError, match="materials.interface: missing; add for example interface = \"li_llzo\""):
+        load_case("nasicon_grain_boundary", {"materials.electrolyte": str(tmp_path / "own.toml")})
+
+
+def test_every_shipped_electrolyte_names_a_contact_and_a_metal_that_fit():
+    for path in sorted((MATERIALS / "electrolytes").glob("*.toml")):
+        case = load_case("nasicon_grain_boundary", {"materials.electrolyte": path.stem})
+        assert case.materials.metal.ion == case.materials.electrolyte.ion
 
 
 def test_unknown_case_suggests_the_near_one():

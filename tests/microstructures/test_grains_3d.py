@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from microstructures import Microstructure, Pores, Tessellation, bicrystal, bricks, build, voronoi
-from microstructures.voronoi_grains import _Diagram, _diagram
+from microstructures.voronoi_grains import _centroids, _Diagram, _diagram
 from phasefield.grid import Grid, Lateral
 
 UM = 1e-6
@@ -62,6 +62,16 @@ def test_voronoi_cells_fill_the_box(count: int, periodic: bool) -> None:
     # the cones over the ridges again, from areas and heights
     again = np.bincount(diagram.seed, diagram.measure * np.linalg.norm(diagram.step, axis=1) / 6.0, count)
     assert again == pytest.approx(volumes, rel=1e-9)
+
+
+def test_seeds_that_lloyd_steps_carry_out_of_a_narrow_box_keep_their_neighbours() -> None:
+    low, high = np.zeros(3), np.array([2.0, 1.2, 0.6])
+    positions = high * np.random.default_rng(93).random((20, 3))
+    for _ in range(6):
+        diagram = _diagram(positions, low, high, periodic=True)
+        assert diagram.cone.sum() == pytest.approx(np.prod(high), rel=1e-12)
+        positions = _centroids(diagram, 20)
+    assert positions.min() < 0.0
 
 
 @pytest.mark.parametrize("periodic", [True, False])

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -143,6 +144,16 @@ def timeless(folder: Path) -> dict[str, Any]:
     """Return the summary without what depends on when and how fast it was computed."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     return {key: value for key, value in summary.items() if key not in TIMES}
+
+
+@pytest.fixture(autouse=True)
+def usual_handlers() -> Iterator[None]:
+    """Handle signals as Python does by itself: a shell's background jobs are started with SIGINT ignored."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGUSR1: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
