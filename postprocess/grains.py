@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from phasefield.grid import Lateral
+from postprocess.style import LINE
+
+if TYPE_CHECKING:
+    from matplotlib.cm import ScalarMappable
 
 # Pale, of one lightness, so that they tell grains apart and never compete with the metal.
 PALE = np.array([(0.93, 0.90, 0.84), (0.86, 0.91, 0.94), (0.90, 0.93, 0.86), (0.94, 0.88, 0.88), (0.89, 0.87, 0.93)])
@@ -55,15 +62,21 @@ def neighbour_pairs(labels: NDArray[np.integer], lateral: Lateral) -> NDArray[np
     return np.unique(both[:, both[0] != both[1]], axis=1).T
 
 
-def colour_numbers(labels: NDArray[np.integer], lateral: Lateral, colours: int = len(PALE)) -> NDArray[np.integer]:
+def colour_numbers(
+    pairs: NDArray[np.integer], labels: NDArray[np.integer], colours: int = len(PALE)
+) -> NDArray[np.integer]:
     """Return a colour number for each label ``0 … max``; neighbours differ where ``colours`` are enough for it.
 
     Greedy: each label takes, of the numbers that its neighbours left, the least used.
+
+    Parameters
+    ----------
+    pairs : of ``neighbour_pairs``.
     """
     numbers = np.full(int(labels.max()) + 1, -1)
     used = np.zeros(colours, dtype=int)
     around: dict[int, list[int]] = {}
-    for first, second in neighbour_pairs(labels, lateral).tolist():
+    for first, second in pairs.tolist():
         around.setdefault(first, []).append(second)
         around.setdefault(second, []).append(first)
     # The grains with most neighbours choose first.
@@ -81,3 +94,50 @@ def outlines(labels: NDArray[np.integer], thickness: int) -> NDArray[np.bool_]:
     highest = ndimage.maximum_filter(labels, thickness + 1, mode="nearest")
     lowest = ndimage.minimum_filter(np.where(labels > 0, labels, labels.max() + 1), thickness + 1, mode="nearest")
     return highest > lowest
+
+
+def pressure_scale(frame: Mapping[str, np.ndarray]) -> ScalarMappable | None:
+    """Return the colours of the boundaries' accommodation pressures [MPa]; None if these do not differ."""
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm
+
+    pressure = 1e-6 * frame["accommodation_pressure_Pa"]
+    band = pressure[(frame["grain_boundary_fraction"] >= 0.5) & (frame["pore_fraction"] < 0.5) & (pressure > 0.0)]
+    if not band.size or band.max() <= 1.01 * band.min():
+        return None
+    low, high = np.percentile(band, [1.0, 99.0])
+    # Without the palest third, which would vanish among the grains.
+    colours = LinearSegmentedColormap.from_list("pressure", colormaps["YlOrBr"](np.linspace(0.35, 1.0, 64)))
+    return ScalarMappable(LogNorm(low, high), colours)
+
+
+def paint_grains(
+    labels: NDArray[np.integer],
+    pressure: NDArray[np.floating],
+    numbers: NDArray[np.integer],
+    scale: ScalarMappable | None,
+    factor: int,
+    thickness: int,
+    lateral: Lateral,
+) -> NDArray[np.floating]:
+    """Return a picture of grains and their boundaries, ``(factor nx, factor ny, 3)``, red, green, blue.
+
+    Parameters
+    ----------
+    labels, pressure : grain_id and accommodation pressure [Pa] of a plane, ``[x, y]``.
+    numbers : of ``colour_numbers``.
+    scale : of ``pressure_scale``; without one, or without a pressure of its own (in pores), a boundary is grey.
+    factor, thickness : pixels along a cell, and across the line of a boundary.
+    """
+    from matplotlib.colors import to_rgb
+
+    fine = refine_labels(labels, factor, lateral)
+    picture = PALE[numbers][fine]
+    line = outlines(fine, thickness) & (fine > 0)
+    picture[line] = to_rgb(LINE)
+    if scale is not None:
+        megapascal = np.repeat(np.repeat(1e-6 * pressure, factor, axis=0), factor, axis=1)
+        line &= megapascal > 0.0
+        picture[line] = scale.to_rgba(megapascal[line])[:, :3]
+    return picture

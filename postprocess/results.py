@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from phasefield.errors import RunError
 from phasefield.grid import Grid
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def read_image(
     reader.SetFileName(str(path))
     reader.Update()
     if reader.GetErrorCode():
-        raise ValueError(f"{path} cannot be read as a VTK image")
+        raise RunError(f"{path} cannot be read as a VTK image: it is damaged, or no field file of a run")
     image = reader.GetOutput()
     axes = 3 if image.GetDimensions()[2] > 1 else 2
     shape = tuple(n - 1 for n in image.GetDimensions()[:axes])

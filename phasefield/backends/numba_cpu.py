@@ -23,6 +23,7 @@ SWEEPS = 3  # of relaxation before and after the coarse grid
 CG_LIMIT = 400
 NEWTON_LIMIT = 40
 LINEAR_SHARE = 0.3  # of the tolerance that the linear solver may use up
+LEAST_CURRENT = 1e-6  # of the exchange current: what a rest is compared with
 LEAST_LEAKAGE = 1e-6  # of the total current: less is not told from round-off in the metal's tail
 FORCING = 3e-3  # a linear solve gains this much, until the tolerance is near
 SHEET_CONTRAST = 5.0  # of a sheet's resistance over a cell's: above it multigrid alone needs twice the iterations
@@ -82,6 +83,8 @@ class NumbaBackend:
         if not (problem.reaction.reservoir and problem.electrode_plane > 0.0):
             self.reservoir_area[:] = 0.0
         self.leakage_scale = self._least_leakage()
+        exchange = problem.reaction.exchange_current_density * grid.cross_section
+        self.least_current = max(self.leakage_scale, LEAST_CURRENT * exchange)
 
     def _box(self, values: np.ndarray) -> np.ndarray:
         """Return an array of the grid as a box, a view of it."""
@@ -269,7 +272,7 @@ class NumbaBackend:
     def _scales(self, target: float) -> tuple[float, float]:
         """Return what residuals are compared with: the total and the leakage current [A]."""
         turnover = float(np.abs(self.maps["source"]).sum()) * self.volume
-        total = max(abs(target), abs(float(self.high.sum())), turnover, self.leakage_scale)
+        total = max(abs(target), abs(float(self.high.sum())), turnover, self.least_current)
         leakage = max(abs(float(self.high[1].sum())), self.leakage_scale, LEAST_LEAKAGE * total)
         return total, leakage
 
@@ -368,7 +371,7 @@ class NumbaBackend:
             metal_current_density=plated - reservoir,
             front_speed=kernels.fastest_front(xi, m["source"], m["reservoir"], theta, self.width, p.metal.molar_volume),
             potential_change=change,
-            plane_current_error=worst / max(abs(total), self.leakage_scale),
+            plane_current_error=worst / max(abs(total), self.least_current),
             newton_iterations=newton,
             cg_iterations=cg,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import phasefield
-from phasefield.cli import cases, doctor, materials, runs
+from phasefield.cli import cases, doctor, export, materials, plot, runs
 
 app = typer.Typer(
     name="phasefield",
@@ -25,6 +25,8 @@ app.command()(cases.check)
 app.command("cases")(cases.list_all)
 app.command()(cases.new)
 app.command("materials")(materials.show)
+app.command()(plot.plot)
+app.command()(export.export)
 app.command()(doctor.doctor)
 
 

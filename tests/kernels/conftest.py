@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numba
 import numpy as np
 import pytest
 from scipy import sparse
 
 from phasefield.numerics import krylov, multigrid
 from phasefield.numerics import levels as levels_module
-
-# A kernel that comes from the cache does not always start the threads which it calls, and crashes (Numba 0.68).
-numba.get_num_threads()
 
 INNER = (slice(None), slice(1, -1), slice(None), slice(1, -1))  # two padded boxes without their ghosts
 Triple = tuple[int, int, int]

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from phasefield.backends import Backend, NotConverged
+from phasefield.case import load_case
 from phasefield.fields import State
 from phasefield.protocol import RAMP_STEPS, Protocol, Stage
+from phasefield.run import simulate as simulate_case
 from phasefield.simulate import StepLimits, StepReport, simulate
 from phasefield.validation.common import backend_for, line_grid, plain_problem, planar_profile, uniform_ceramic
 
@@ -221,3 +223,15 @@ def test_a_real_run_goes_on_from_any_stage_to_the_bit() -> None:
         Protocol(steps=STAGES, output_every=1.7),
         StepLimits(first=2e-2),
     )
+
+
+def test_a_rest_without_leakage_converges():
+    overrides = {
+        "reaction.plain": "false",
+        "transport.leakage": "true",
+        "transport.capacitance": "true",
+        "protocol": '{ steps = [{current_density = "2 mA/cm^2", duration = "6 s"}, {rest = true, duration = "4 s"}] }',
+    }
+    *_, (state, report) = simulate_case(load_case("flat_plating", overrides), threads=1)
+    assert report.outcome == "completed"
+    assert abs(state.cell_voltage) < 1e-6  # nothing flows any more

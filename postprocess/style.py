@@ -1,0 +1,55 @@
+"""What all figures share: colours, sizes, legends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+
+METAL = "#2b3044"
+LINE = "#73706b"
+PHI_I, PHI_E, DRIVE = (rf"${symbol}$" for symbol in (r"\varphi_\mathrm{i}", r"\varphi_\mathrm{e}", "U"))
+DEPTH, ISOLATED, VOLTAGE = "#2b3044", "#c4453c", "#1f6f8b"
+STYLE: dict[Any, Any] = {
+    "font.size": 10.0,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+}
+
+
+def legend_above(axes: Axes, entries: Sequence[Artist] | None = None) -> None:
+    """Put the legend on the title's line, at the right."""
+    axes.legend(
+        handles=entries,
+        loc="lower right",
+        bbox_to_anchor=(1.01, 1.0),
+        ncols=4,
+        handlelength=1.2,
+        borderaxespad=0.1,
+        columnspacing=1.2,
+        fontsize=9.0,
+    )
+
+
+def say_missing(axes: Axes, what: str) -> None:
+    """Say in the middle of empty axes what was not saved."""
+    axes.text(0.5, 0.5, f"the {what} was not saved", transform=axes.transAxes, ha="center", va="center", color="0.4")
+
+
+def pressure_bar(axes: Axes, scale: ScalarMappable) -> None:
+    """Draw the colour bar of ``grains.pressure_scale``."""
+    low, high = scale.get_clim()
+    ticks = [t for e in range(-6, 10) for t in (1.0 * 10.0**e, 3.0 * 10.0**e) if low <= t <= high]
+    label = "pressure to open a boundary [MPa]"
+    bar = axes.figure.colorbar(scale, ax=axes, label=label, ticks=ticks, format="%g", pad=0.02, aspect=28)
+    bar.ax.minorticks_off()
