@@ -52,14 +52,14 @@ class Stage:
         return max(abs(self.value), abs(self.ramp_to or 0.0))
 
     def applied(self, elapsed: float) -> float:
-        """Return the value imposed on a time step that ends ``elapsed`` seconds after the stage began."""
+        """Return the value that is due ``elapsed`` seconds after the stage began; a time step has that of its middle."""
         return self.value + self.slope * elapsed
 
     def time_to(self, charge: float, elapsed: float, current_density: float) -> float:
         """Return how long one time step must be to pass ``charge`` [C/m^2], whatever its sign; inf if it never does.
 
-        The step begins ``elapsed`` seconds after the stage did. An imposed current is that of the step's end, also on
-        a ramp; under an imposed voltage ``current_density`` [A/m^2], that of the step before, is taken to go on.
+        The step begins ``elapsed`` seconds after the stage did. An imposed current is that of the step's
+        middle; under an imposed voltage ``current_density`` [A/m^2], that of the step before, is taken to go on.
         """
         if not math.isfinite(charge):
             return math.inf
@@ -68,7 +68,7 @@ class Stage:
         now, slope = self.applied(elapsed), self.slope
         if slope == 0.0:
             return _ratio(charge, abs(now))
-        roots = (root for signed in (charge, -charge) for root in _step_lengths(slope, now, signed))
+        roots = (root for signed in (charge, -charge) for root in _step_lengths(0.5 * slope, now, signed))
         return min((root for root in roots if root > 0.0), default=math.inf)
 
     def end(self, time: float, book: Book, cell_voltage: float) -> StageEnd | None:

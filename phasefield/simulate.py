@@ -112,7 +112,7 @@ def _enter(state: State, stage: Stage, solved: SolveReport, time_step: float) ->
     """Account for the charges of a step; an imposed current passes exactly as much as it was asked to."""
     book = state.book
     imposed = stage.kind == "current"
-    passed = (stage.applied(state.time - book.stage_time) if imposed else solved.current_density) * time_step
+    passed = (stage.applied(state.time - 0.5 * time_step - book.stage_time) if imposed else solved.current_density) * time_step
     book.capacity += passed
     book.throughput += abs(passed)
     book.leaked += solved.leakage_current_density * time_step
@@ -173,7 +173,7 @@ def _solve(
 ) -> tuple[SolveReport, float]:
     """Solve a step, shorter where it does not converge or the front turns out faster than the step was made for."""
     while True:
-        control = Control(stage.kind, stage.applied(state.time + step - state.book.stage_time))
+        control = Control(stage.kind, stage.applied(state.time + 0.5 * step - state.book.stage_time))
         try:
             solved = backend.solve(state, step, control)
         except NotFinite as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from PIL.Image import Image
 
-_MOST_FRAMES = 48
+# Pixels across the scene of a still picture; pictures of an animation.
+SCENE_PIXELS = 1400
+MOST_FRAMES = 48
 _SECONDS = 6.0
 _GIF_DPI = 80
 # How far the eye of an animation walks round the box [degrees].
@@ -52,13 +54,13 @@ def draw(results: Results, time_or_index: float = -1) -> Figure:
     import matplotlib
 
     index = results.index(time_or_index)
+    frame = results.frame(index)
+
+    def scene(axes: Axes) -> None:
+        draw_scene(axes, results, frame, Walls(results.grid, frame), View(), SCENE_PIXELS)
+
     with matplotlib.rc_context(STYLE):
-        frame = results.frame(index)
-        if len(results.grid.shape) == 3:
-            return _draw_growth(
-                results, index, lambda axes: draw_scene(axes, results, frame, Walls(results.grid, frame), View(), 1400)
-            )
-        return _draw_all(results, index)
+        return _draw_growth(results, index, scene) if len(results.grid.shape) == 3 else _draw_all(results, index, frame)
 
 
 def animate(results: Results, path: Path) -> None:
@@ -73,7 +75,7 @@ def animate(results: Results, path: Path) -> None:
     import matplotlib
 
     last = results.index(-1)
-    indices = np.unique(np.linspace(0, last, min(last + 1, _MOST_FRAMES)).round().astype(int)).tolist()
+    indices = np.unique(np.linspace(0, last, min(last + 1, MOST_FRAMES)).round().astype(int)).tolist()
     with matplotlib.rc_context(STYLE):
         pictures = list(_pictures(results, indices))
     _write_gif(pictures, path)
@@ -90,11 +92,11 @@ def _replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _draw_all(results: Results, index: int) -> Figure:
+def _draw_all(results: Results, index: int, frame: Mapping[str, np.ndarray]) -> Figure:
     """Draw every panel of a 1-D or 2-D frame."""
     from matplotlib.figure import Figure
 
-    frame, time = results.frame(index), float(results.times[index])
+    time = float(results.times[index])
     if results.grid.shape[1] == 1:
         figure = Figure(figsize=(12.0, 6.6), layout=_layout())
         axes = figure.subplot_mosaic([["metal", "depth"], ["potential", "voltage"]], width_ratios=[1.5, 1.0])

@@ -121,7 +121,8 @@ class Body:
         """Return unit vectors out of the body at points of its surface ``(n, 3)``."""
         gradient = np.empty_like(points)
         for axis, offset in enumerate(np.diag(0.7 * self.spacing)):
-            gradient[:, axis] = self.sample(self.values, points + offset) - self.sample(self.values, points - offset)
+            rise = self.sample(self.values, points + offset) - self.sample(self.values, points - offset)
+            gradient[:, axis] = rise / offset[axis]
         return -gradient / np.maximum(np.linalg.norm(gradient, axis=-1, keepdims=True), 1e-12)
 
     def openness(self, points: Floats) -> Floats:

@@ -109,6 +109,7 @@ def load(folder: Path | str) -> Results:
     ------
     FileNotFoundError : the folder does not exist or holds no run.
     ValueError : the folder was written in a format that this version does not know.
+    RunError : its first field file is damaged.
     """
     folder = Path(folder)
     if not (folder / "summary.json").is_file():
@@ -163,15 +164,22 @@ def read_image(
 ) -> tuple[dict[str, np.ndarray], tuple[float, ...], tuple[int, ...], dict[str, float]]:
     """Return cell arrays ``[x, y(, z)]``, cell sizes [um], shape and single numbers of a ``.vti``."""
     from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkCommonCore import vtkObject
     from vtkmodules.vtkIOXML import vtkXMLImageDataReader
 
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
     reader = vtkXMLImageDataReader()
     reader.SetFileName(str(path))
-    reader.Update()
-    if reader.GetErrorCode():
-        raise RunError(f"{path} cannot be read as a VTK image: it is damaged, or no field file of a run")
+    talkative = vtkObject.GetGlobalWarningDisplay()
+    vtkObject.GlobalWarningDisplayOff()  # one message of ours instead of ten of VTK's
+    try:
+        reader.Update()
+    finally:
+        vtkObject.SetGlobalWarningDisplay(talkative)
+    # A file that was cut off in its header has no error code.
+    if reader.GetErrorCode() or not reader.GetOutput().GetNumberOfCells():
+        raise RunError(f"{path} cannot be read: it is damaged, or no image of VTK's")
     image = reader.GetOutput()
     axes = 3 if image.GetDimensions()[2] > 1 else 2
     shape = tuple(n - 1 for n in image.GetDimensions()[:axes])

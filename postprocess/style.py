@@ -51,5 +51,6 @@ def pressure_bar(axes: Axes, scale: ScalarMappable) -> None:
     low, high = scale.get_clim()
     ticks = [t for e in range(-6, 10) for t in (1.0 * 10.0**e, 3.0 * 10.0**e) if low <= t <= high]
     label = "pressure to open a boundary [MPa]"
-    bar = axes.figure.colorbar(scale, ax=axes, label=label, ticks=ticks, format="%g", pad=0.02, aspect=28)
+    beside = axes.inset_axes((1.025, 0.0, 0.03, 1.0))  # as high as the map, whatever the figure's layout
+    bar = axes.figure.colorbar(scale, cax=beside, label=label, ticks=ticks, format="%g")
     bar.ax.minorticks_off()

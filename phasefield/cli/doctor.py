@@ -20,8 +20,8 @@ LIBRARIES = {
     "fipy": "the referee of the solver",
     "meshio": "meshes in and out",
     "vtk": "field files",
-    "pyvista": "3-D pictures",
-    "matplotlib": "2-D pictures",
+    "pyvista": "fields in Python",
+    "matplotlib": "pictures, also of 3-D runs",
     "h5py": "checkpoints",
     "pydantic": "case files",
     "tomli-w": "case files",
@@ -29,7 +29,12 @@ LIBRARIES = {
     "typer": "command line",
     "rich": "command line",
 }
-PROGRAMS = {"paraview": ("opens the results", "https://www.paraview.org/download, or your system's packages")}
+PARAVIEW = "https://www.paraview.org/download, or your system's packages (Debian: paraview, python3-paraview)"
+PROGRAMS = {
+    "paraview": ("opens the results", PARAVIEW),
+    "pvbatch": ("ParaView's scripts", PARAVIEW),
+    "xvfb-run": ("a screen for pvbatch where there is none", "your system's packages (Debian: xvfb, xauth)"),
+}
 
 
 def doctor(

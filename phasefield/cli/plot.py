@@ -20,7 +20,9 @@ def plot(
     ] = None,
     time: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help='Draw the saved time nearest to this, such as "300 s"; the last unless given.'),
+        typer.Option(
+            metavar="TIME", help='Draw the saved time nearest to this, such as "300 s"; the last unless given.'
+        ),
     ] = None,
 ) -> None:
     """Draw the run in DIR: metal, potentials and history at one time, or its growth as an animation.
@@ -28,12 +30,14 @@ def plot(
     A 3-D run shows the surface of its metal among the grains; no graphics hardware or display is needed.
     """
     with exit_codes():
-        target = out or folder / "preview.png"
-        _check(target, time)
+        if out is not None:
+            _check(out, time)
         results = load_results(folder)
+        target = out or folder / "preview.png"
         from postprocess.figures import animate, preview
 
         if target.suffix == ".gif":
+            typer.echo("drawing every picture of the film ...", err=True)
             animate(results, target)
         else:
             preview(results, target, -1 if time is None else _seconds(time))
@@ -41,7 +45,7 @@ def plot(
 
 
 def _check(target: Path, time: str | None) -> None:
-    """Raise CaseError unless this can be drawn."""
+    """Raise CaseError unless ``target`` can take a picture."""
     faults = []
     if target.suffix not in (".png", ".gif"):
         faults.append(Fault("--out", f"{target} is neither a .png nor a .gif", "such as picture.png"))

@@ -48,6 +48,21 @@ def test_says_how_to_get_what_is_missing(phasefield: Callable[..., Result], monk
     assert "python -m pip install h5py" in shown.stdout
 
 
+@pytest.mark.parametrize("program", ["paraview", "pvbatch", "xvfb-run"])
+def test_says_whether_paraview_is_there_and_where_from(
+    phasefield: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    def rows() -> str:
+        lines = phasefield("doctor").stdout.split("Programs")[1].splitlines()
+        return next(line for line in lines if program in line)
+
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/there/{name}")
+    assert f"/there/{program}" in rows()
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    assert "not found" in rows()
+    assert "get it from" in rows()
+
+
 def test_warm_runs_the_main_case_coarse_and_writes_nothing(
     phasefield: Callable[..., Result], stand_in: Callable[..., None]
 ) -> None:

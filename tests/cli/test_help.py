@@ -13,6 +13,7 @@ from typer.testing import Result
 import phasefield as pf
 
 HEAVY = ["numpy", "scipy", "numba", "pint", "h5py", "matplotlib", "pyvista", "vtkmodules", "fipy", "meshio"]
+COMMANDS = ["run", "resume", "check", "cases", "new", "materials", "plot", "export", "doctor"]
 PROGRAM = f"""
 import sys
 from phasefield.cli import main
@@ -38,7 +39,9 @@ def test_is_quick(option: str) -> None:
     assert min(once() for _ in range(5)) <= 0.5
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["doctor", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["run", "--help"], ["plot", "--help"], ["doctor", "--help"]]
+)
 def test_imports_nothing_heavy(arguments: list[str]) -> None:
     assert run(*arguments).splitlines()[-1] == "[]"
 
@@ -49,7 +52,7 @@ def test_version_is_that_of_the_package(phasefield: Callable[..., Result]) -> No
     assert shown.stdout == f"phasefield {pf.__version__} (alkali-dendrites)\n"
 
 
-@pytest.mark.parametrize("command", ["run", "resume", "check", "cases", "new", "materials", "doctor"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_lists_every_command(phasefield: Callable[..., Result], command: str) -> None:
     assert f" {command} " in phasefield("--help").stdout
     assert phasefield(command, "--help").exit_code == 0

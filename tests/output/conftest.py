@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +53,16 @@ class Report:
 def make_microstructure(grid: Grid, grains: int = 12) -> tuple[Microstructure, np.ndarray]:
     """Return Voronoi grains behind an electrode, with a pore, and a p_acc per cell [Pa]."""
     rng = np.random.default_rng(5)
-    x, y = grid.meshgrid()
-    seeds = rng.random((grains, 2)) * grid.lengths
-    images = np.concatenate([seeds + (0.0, shift * grid.lengths[1]) for shift in (-1, 0, 1)])
-    distance, nearest = cKDTree(images).query(np.stack([x, y], axis=-1), k=2)
+    points = np.stack(grid.meshgrid(), axis=-1)
+    x, axes = points[..., 0], len(grid.shape)
+    seeds = rng.random((grains, axes)) * grid.lengths
+    shifts = [np.array((0, *shift)) * grid.lengths for shift in itertools.product((-1, 0, 1), repeat=axes - 1)]
+    distance, nearest = cKDTree(np.concatenate([seeds + shift for shift in shifts])).query(points, k=2)
     grain_id = np.where(x < PLANE, 0, nearest[..., 0] % grains + 1).astype(np.int32)
     boundary_distance = 0.5 * (distance[..., 1] - distance[..., 0])
     fraction = np.clip((1.2 * UM - boundary_distance) / (0.4 * UM), 0.0, 1.0) * (grain_id > 0)
-    pore = np.clip((2.0 * UM - np.hypot(x - 0.6 * grid.lengths[0], y - 0.4 * grid.lengths[1])) / (0.4 * UM), 0.0, 1.0)
+    from_pore = np.linalg.norm(points - np.array((0.6, 0.4, 0.3))[:axes] * grid.lengths, axis=-1)
+    pore = np.clip((2.0 * UM - from_pore) / (0.4 * UM), 0.0, 1.0)
     structure = Microstructure(
         grid=grid,
         grain_id=grain_id,
@@ -68,7 +71,7 @@ def make_microstructure(grid: Grid, grains: int = 12) -> tuple[Microstructure, n
         boundary_distance=boundary_distance,
         grain_boundary_fraction=fraction,
         pore_fraction=pore,
-        sheet_weight=tuple(np.zeros(grid.face_shape(axis)) for axis in (0, 1)),
+        sheet_weight=tuple(np.zeros(grid.face_shape(axis)) for axis in range(axes)),
         boundary_per_volume=2e5,
         electrode_plane=PLANE,
     )
@@ -77,7 +80,7 @@ def make_microstructure(grid: Grid, grains: int = 12) -> tuple[Microstructure, n
 
 def make_state(grid: Grid, structure: Microstructure, step: int, depth: float) -> State:
     """Return a state whose metal follows the boundaries down to ``depth`` beyond the plane [m]."""
-    x, _ = grid.meshgrid()
+    x = grid.meshgrid()[0]
     edge = np.maximum(structure.boundary_distance - 0.9 * UM, x - PLANE - depth)
     xi = 0.5 * (1.0 - np.tanh(np.minimum(x - PLANE, edge) / (1.2 * UM)))
     state = State(grid, time=10.0 * step, step=step)

@@ -1,7 +1,8 @@
-"""The preview draws what is there, in 1-D and 2-D, and its helpers do not lie."""
+"""Pictures show what is there, in 1-D, 2-D and 3-D, still and moving, and their helpers do not lie."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from types import ModuleType
 
@@ -12,8 +13,10 @@ import postprocess
 from phasefield import output
 from phasefield.grid import Grid
 from phasefield.results_folder import open_results
-from postprocess.figures import draw, preview
+from postprocess import figures
+from postprocess.figures import animate, draw, preview
 from postprocess.grains import colour_numbers, neighbour_pairs, outlines, refine_labels
+from postprocess.style import ISOLATED
 
 
 def test_preview_of_a_folder_is_a_large_picture_with_many_colours(
@@ -89,13 +92,124 @@ def test_isolated_metal_has_a_colour_of_its_own(grid: Grid, made_up: ModuleType)
     assert legend() == ["metal", "isolated metal", "pore"]
 
 
-def test_a_failed_preview_leaves_no_file(tmp_path: Path, made_up: ModuleType) -> None:
-    results = postprocess.Results(
-        grid=Grid((4, 4, 4), (made_up.UM, made_up.UM, made_up.UM)), times=[0.0], read_frame=lambda _: {}, history={}
-    )
-    with pytest.raises(ValueError, match="3-D"):
-        preview(results, tmp_path / "a.png")
+def test_a_failed_preview_leaves_no_file(grid: Grid, tmp_path: Path) -> None:
+    def cannot_read(_: int) -> dict[str, np.ndarray]:
+        raise OSError("no such disk")
+
+    results = postprocess.Results(grid=grid, times=[0.0], read_frame=cannot_read, history={})
+    for write, name in ((preview, "a.png"), (animate, "a.gif")):
+        with pytest.raises(OSError, match="no such disk"):
+            write(results, tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def box() -> Grid:
+    """Return a small 3-D grid with unequal numbers and spacings."""
+    return Grid((24, 17, 14), (0.8e-6, 1.0e-6, 0.9e-6))
+
+
+def test_three_dimensions_give_a_scene_with_scales_beside_the_history(
+    tmp_path: Path, box: Grid, made_up: ModuleType
+) -> None:
+    from matplotlib.image import imread
+
+    folder = open_results("made_up", tmp_path / "run")
+    made_up.write_run(folder, box)
+    preview(postprocess.load(folder), folder / "preview.png")
+    picture = imread(folder / "preview.png")
+    assert picture.shape[0] >= 1000
+    assert picture.shape[1] >= 1800
+    figure = draw(postprocess.load(folder))
+    scene, *others = figure.axes
+    texts = {text.get_text() for text in scene.texts}
+    assert {"x [µm]", "y [µm]", "z [µm]", "0", "10", "15"} <= texts  # 19.2, 17 and 12.6 um
+    assert [text.get_text() for text in scene.get_legend().get_texts()] == ["metal"]
+    assert {"Penetration depth", "Cell voltage"} <= {axes.get_title(loc="left") for axes in others}
+    assert "30 s" in figure.get_suptitle()
+
+
+def share_of(colour: str, picture: np.ndarray) -> float:
+    """Return the share of a picture's opaque pixels that have the hue of a colour, light or dark."""
+    from matplotlib.colors import to_rgb
+
+    pixels = picture[picture[..., 3] == 1.0][:, :3]
+    direction = np.array(to_rgb(colour)) - np.mean(to_rgb(colour))
+    centred = pixels - pixels.mean(axis=1, keepdims=True)
+    along = centred @ direction / np.maximum(np.linalg.norm(centred, axis=1) * np.linalg.norm(direction), 1e-9)
+    return float(np.mean((along > 0.97) & (np.ptp(pixels, axis=1) > 0.15)))
+
+
+def test_isolated_metal_has_a_colour_of_its_own_in_3d_down_to_one_cell(
+    box: Grid, made_up: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "SCENE_PIXELS", 400)
+    structure, pressure = made_up.make_microstructure(box)
+    state = made_up.make_state(box, structure, 0, 0.0)
+    frame = output.frame_arrays(state, output.microstructure_arrays(structure, pressure), ["metal_fraction"])
+    results = postprocess.Results(grid=box, times=[0.0], read_frame=lambda _: frame, history={})
+
+    def red() -> float:
+        return share_of(ISOLATED, np.asarray(draw(results).axes[0].images[0].get_array()))
+
+    assert red() == 0.0
+    frame["metal_fraction"][18, 4, 10] = 1.0
+    assert 1e-5 < red() < 0.01
+    frame["metal_fraction"][15:20, 3:7, 8:12] = 1.0
+    assert 0.01 < red() < 0.2
+    del frame["metal_fraction"]
+    assert [text.get_text() for text in draw(results).axes[0].texts] == ["the metal fraction was not saved"]
+
+
+def gif(path: Path) -> tuple[list[np.ndarray], list[int]]:
+    """Return the pictures of a GIF and how long each is shown [ms]."""
+    from PIL import Image, ImageSequence
+
+    with Image.open(path) as image:
+        frames = [(np.array(frame.convert("RGB")), frame.info["duration"]) for frame in ImageSequence.Iterator(image)]
+        assert image.info["loop"] == 0  # for ever
+    return [picture for picture, _ in frames], [shown for _, shown in frames]
+
+
+@pytest.mark.parametrize("shape", [(50, 1), (40, 29), (20, 14, 12)], ids=["1-D", "2-D", "3-D"])
+def test_an_animation_shows_every_frame_on_white_paper(
+    tmp_path: Path, made_up: ModuleType, shape: tuple[int, ...]
+) -> None:
+    folder = open_results("made_up", tmp_path / "run")
+    made_up.write_run(folder, Grid(shape, (1e-6,) * len(shape)))
+    results = postprocess.load(folder)
+    animate(results, tmp_path / "growth.gif")
+    pictures, shown = gif(tmp_path / "growth.gif")
+    assert len(pictures) == len(results.times) == 3
+    assert shown == [500, 500, 2000]
+    assert all((picture[0, -1] == 255).all() for picture in pictures)
+    changes = [np.mean(one != next_one) for one, next_one in itertools.pairwise(pictures)]
+    assert min(changes) > 0.005
+    assert (tmp_path / "growth.gif").stat().st_size < 500_000
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_animation_of_many_frames_leaves_some_out(
+    tmp_path: Path, made_up: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "MOST_FRAMES", 5)
+    grid = Grid((50, 1), (0.8e-6, 0.8e-6))
+    structure, pressure = made_up.make_microstructure(grid)
+    constant = output.microstructure_arrays(structure, pressure)
+
+    seen = []
+
+    def frame(index: int) -> dict[str, np.ndarray]:
+        seen.append(index)
+        return output.frame_arrays(
+            made_up.make_state(grid, structure, index, 2e-7 * index), constant, ["metal_fraction"]
+        )
+
+    results = postprocess.Results(grid=grid, times=range(101), read_frame=frame, history={})
+    animate(results, tmp_path / "growth.gif")
+    pictures, _ = gif(tmp_path / "growth.gif")
+    assert len(pictures) == 5
+    assert seen == [0, 25, 50, 75, 100]
 
 
 def test_refined_labels_keep_area_and_straighten_a_staircase() -> None:
@@ -121,8 +235,8 @@ def test_refined_labels_do_not_care_where_a_periodic_side_is(made_up: ModuleType
 
 def test_neighbours_get_different_colours(grid: Grid, made_up: ModuleType) -> None:
     structure, _ = made_up.make_microstructure(grid, grains=30)
-    numbers = colour_numbers(structure.grain_id, "periodic")
     pairs = neighbour_pairs(structure.grain_id, "periodic")
+    numbers = colour_numbers(pairs, structure.grain_id)
     assert len(pairs) > 40
     clashes = np.mean(numbers[pairs[:, 0]] == numbers[pairs[:, 1]])
     assert clashes <= 0.03

@@ -93,10 +93,25 @@ def test_checks_the_main_case(command: Command) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def test_runs_some_steps_of_the_main_case(command: Command, tmp_path: Path) -> None:
+def test_copies_a_case(command: Command, tmp_path: Path) -> None:
+    ended = command("phasefield", "new", "mine", "--from", "llzo_grain_boundary")
+    assert ended.returncode == 0, ended.stderr
+    source = (ROOT / "cases" / "llzo_grain_boundary.toml").read_text(encoding="utf-8")
+    assert (tmp_path / "mine.toml").read_text(encoding="utf-8") == source
+
+
+def test_runs_some_steps_of_the_main_case_and_hands_them_on(command: Command, tmp_path: Path) -> None:
     ended = command("phasefield", "run", "llzo_grain_boundary", *COARSE)
     assert ended.returncode == 0, ended.stderr
     results = tmp_path / "results" / "llzo_grain_boundary"
     assert json.loads((results / "summary.json").read_text(encoding="utf-8"))["outcome"] == "duration"
     assert (results / "fields.pvd").exists()
     assert str(results.relative_to(tmp_path)) in ended.stdout
+    for arguments in (
+        ["export", results, "--format", "xdmf"],
+        ["export", results, "--format", "vtu"],
+        ["plot", results],
+    ):
+        ended = command("phasefield", *map(str, arguments))
+        assert ended.returncode == 0, ended.stderr
+        assert Path(ended.stdout.strip()).stat().st_size > 0

@@ -70,17 +70,17 @@ def test_a_ramp_is_resolved_and_its_charge_is_the_integral(problem, scripted) ->
     reports = run(problem, scripted(), Protocol(steps=(REST, ramp, STRIP)))
     own = [r for r in reports if r.protocol_step == 2]
     assert max(r.time_step for r in own) <= 40.0 / RAMP_STEPS * (1.0 + 1e-12)
-    assert [r.current_density for r in own] == pytest.approx([2.0 + 0.2 * (r.time - 5.1) for r in own], rel=1e-12)
-    assert own[-1].current_density == pytest.approx(10.0, rel=1e-14)
-    assert own[-1].throughput == pytest.approx(240.0, rel=1.0 / RAMP_STEPS)
+    middles = [r.time - 0.5 * r.time_step - 5.1 for r in own]
+    assert [r.current_density for r in own] == pytest.approx([2.0 + 0.2 * t for t in middles], rel=1e-12)
+    assert own[-1].throughput == pytest.approx(240.0, rel=1e-12)
     assert own[-1].throughput == pytest.approx(sum(r.current_density * r.time_step for r in own), rel=1e-12)
 
 
-def test_a_rejected_step_of_a_ramp_is_solved_with_what_is_due_at_its_new_end(problem, scripted) -> None:
+def test_a_rejected_step_of_a_ramp_is_solved_with_what_is_due_at_its_new_middle(problem, scripted) -> None:
     backend = scripted(fault=lambda state, step: NotConverged("no") if step > 0.3 else None)
     ramp = Stage("current", 0.0, 10.0, duration=40.0)
     for report in run(problem, backend, Protocol(steps=(ramp,)))[1:]:
-        assert report.current_density == pytest.approx(report.time / 4.0, rel=1e-12)
+        assert report.current_density == pytest.approx((report.time - 0.5 * report.time_step) / 4.0, rel=1e-12)
 
 
 def test_a_ramp_can_end_by_its_charge(problem, scripted) -> None:
