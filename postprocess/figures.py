@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # Pixels across the scene of a still picture; pictures of an animation.
-SCENE_PIXELS = 1400
+SCENE_PIXELS = 1200
 MOST_FRAMES = 48
 _SECONDS = 6.0
 _GIF_DPI = 80
@@ -78,7 +78,7 @@ def animate(results: Results, path: Path) -> None:
     indices = np.unique(np.linspace(0, last, min(last + 1, MOST_FRAMES)).round().astype(int)).tolist()
     with matplotlib.rc_context(STYLE):
         pictures = list(_pictures(results, indices))
-    _write_gif(pictures, path)
+    write_gif(pictures, path)
 
 
 @contextmanager
@@ -154,8 +154,8 @@ def _pictures(results: Results, indices: Sequence[int]) -> Iterator[Image]:
         yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
 
 
-def _write_gif(pictures: Sequence[Image], path: Path) -> None:
-    """Write pictures of one size; all share their colours, so that what stands still does not flicker."""
+def palette(pictures: Sequence[Image]) -> np.ndarray:
+    """Return at most 256 colours for pictures of one size, ``(n, 3)``; the first is white."""
     from PIL import Image
 
     width, height = pictures[0].size
@@ -164,7 +164,12 @@ def _write_gif(pictures: Sequence[Image], path: Path) -> None:
     for row, picture in enumerate(some):
         together.paste(picture, (0, row * height))
     colours = np.array(together.quantize(255).getpalette(), dtype=np.uint8).reshape(-1, 3)
-    colours = np.concatenate([np.full((1, 3), 255, dtype=np.uint8), colours])  # paper stays white
+    return np.concatenate([np.full((1, 3), 255, dtype=np.uint8), colours])  # white paper stays white
+
+
+def write_gif(pictures: Sequence[Image], path: Path) -> None:
+    """Write pictures of one size; all share their colours, so that what stands still does not flicker."""
+    colours = palette(pictures)
     first, *rest = (_coloured(picture, colours) for picture in pictures)
     # In milliseconds; a GIF counts in hundredths of a second. The end stays for a while.
     each = 10 * round(100 * min(_SECONDS / len(pictures), 0.5))

@@ -20,6 +20,7 @@ from postprocess.style import (
     PHI_E,
     PHI_I,
     VOLTAGE,
+    bar_beside,
     legend_above,
     pressure_bar,
     say_missing,
@@ -142,7 +143,7 @@ def draw_ionic_potential(axes: Axes, results: Results, frame: Mapping[str, np.nd
         )
         axes.clabel(lines, fmt="%g", fontsize=7.5)
     _cover_metal(axes, results, frame)
-    axes.figure.colorbar(image, ax=axes, label=f"{PHI_I} [mV]", extend="both", pad=0.02, aspect=28)
+    bar_beside(axes, image, label=f"{PHI_I} [mV]", extend="both")
 
 
 def draw_drive(axes: Axes, results: Results, frame: Mapping[str, np.ndarray]) -> None:
@@ -160,7 +161,7 @@ def draw_drive(axes: Axes, results: Results, frame: Mapping[str, np.ndarray]) ->
         interpolation="bilinear",
     )  # fmt: skip
     _cover_metal(axes, results, frame)
-    axes.figure.colorbar(image, ax=axes, label=f"{DRIVE} [mV]", extend="both", pad=0.02, aspect=28)
+    bar_beside(axes, image, label=f"{DRIVE} [mV]", extend="both")
 
 
 def draw_metal_line(axes: Axes, results: Results, frame: Mapping[str, np.ndarray]) -> None:

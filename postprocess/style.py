@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
+    from matplotlib.colorbar import Colorbar
 
 METAL = "#2b3044"
 LINE = "#73706b"
@@ -46,11 +47,14 @@ def say_missing(axes: Axes, what: str) -> None:
     axes.text(0.5, 0.5, f"the {what} was not saved", transform=axes.transAxes, ha="center", va="center", color="0.4")
 
 
+def bar_beside(axes: Axes, colours: ScalarMappable, **options: Any) -> Colorbar:
+    """Draw a colour bar beside a map, as high as the map whatever the figure's layout; return it."""
+    return axes.figure.colorbar(colours, cax=axes.inset_axes((1.025, 0.0, 0.03, 1.0)), **options)
+
+
 def pressure_bar(axes: Axes, scale: ScalarMappable) -> None:
     """Draw the colour bar of ``grains.pressure_scale``."""
     low, high = scale.get_clim()
     ticks = [t for e in range(-6, 10) for t in (1.0 * 10.0**e, 3.0 * 10.0**e) if low <= t <= high]
-    label = "pressure to open a boundary [MPa]"
-    beside = axes.inset_axes((1.025, 0.0, 0.03, 1.0))  # as high as the map, whatever the figure's layout
-    bar = axes.figure.colorbar(scale, cax=beside, label=label, ticks=ticks, format="%g")
+    bar = bar_beside(axes, scale, label="pressure to open a boundary [MPa]", ticks=ticks, format="%g")
     bar.ax.minorticks_off()

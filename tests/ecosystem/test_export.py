@@ -37,6 +37,7 @@ def check_cells(points: np.ndarray, blocks: list[meshio.CellBlock], results: pos
     if grid.dimension > 1:
         around = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 1])
         assert around[:, 2] == pytest.approx(spacing[0] * spacing[1])  # anticlockwise
+        assert (corners[:, 2] - corners[:, 0])[:, :2] == pytest.approx(np.broadcast_to(spacing[:2], (grid.size, 2)))
     if grid.dimension == 3:
         assert (corners[:, 4:] - corners[:, :4])[..., 2] == pytest.approx(spacing[2])  # the second face above the first
 

@@ -40,10 +40,42 @@ def test_every_panel_names_its_quantity_and_unit(tmp_path: Path, grid: Grid, mad
     figure = draw(postprocess.load(folder))
     title = figure.get_suptitle()
     assert all(part in title for part in ("made up", "30 s", "0.00833 mAh/cm²", "1 mA/cm²", "short"))
-    labels = " ".join(axes.get_ylabel() + axes.get_xlabel() for axes in figure.axes)
+    panels = [panel for axes in figure.axes for panel in (axes, *axes.child_axes)]
+    labels = " ".join(axes.get_ylabel() + axes.get_xlabel() for axes in panels)
     for text in ("x [µm]", "y [µm]", "depth [µm]", "voltage [mV]", "capacity [mAh/cm²]", "$U$ [mV]", "mathrm{i}$ [mV]"):
         assert text in labels
     assert "short" not in draw(postprocess.load(folder), 0).get_suptitle()
+
+
+def test_the_history_is_faint_after_the_frame(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:
+    folder = open_results("made_up", tmp_path / "run")
+    made_up.write_run(folder, grid)
+    results = postprocess.load(folder)
+    for index, steps in ((0, 1), (1, 3), (2, 4)):
+        depth = next(axes for axes in draw(results, index).axes if axes.get_ylabel() == "depth [µm]")
+        past, whole, now = depth.get_lines()
+        assert (len(past.get_xdata()), len(whole.get_xdata())) == (steps, 4)
+        assert whole.get_alpha() < 0.5
+        assert now.get_xdata()[0] == past.get_xdata()[-1]
+
+
+@pytest.mark.parametrize("shape", [(40, 29), (20, 14, 12)], ids=["2-D", "3-D"])
+def test_pressures_have_a_colour_bar_where_they_differ(
+    made_up: ModuleType, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "SCENE_PIXELS", 200)
+    grid = Grid(shape, (1e-6,) * len(shape))
+    structure, pressure = made_up.make_microstructure(grid)
+    for factor, bars in ((0.0, 0), (1.0, 1)):
+        varied = pressure * np.exp(factor * grid.meshgrid()[1] / grid.lengths[1])
+        frame = output.frame_arrays(
+            made_up.make_state(grid, structure, 0, 0.0),
+            output.microstructure_arrays(structure, varied),
+            ["metal_fraction"],
+        )
+        results = postprocess.Results(grid=grid, times=[0.0], read_frame=lambda _, frame=frame: frame, history={})
+        panel = draw(results).axes[0]
+        assert [bar.get_ylabel() for bar in panel.child_axes] == ["pressure to open a boundary [MPa]"] * bars
 
 
 def test_drive_has_its_neutral_colour_at_zero(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:
@@ -187,6 +219,21 @@ def test_an_animation_shows_every_frame_on_white_paper(
     assert min(changes) > 0.005
     assert (tmp_path / "growth.gif").stat().st_size < 500_000
     assert not list(tmp_path.glob(".*"))
+
+
+def test_white_stays_white_among_many_pale_colours(tmp_path: Path) -> None:
+    from PIL import Image
+
+    pixels = np.random.default_rng(2).integers(230, 256, (200, 200, 3), dtype=np.uint8)
+    pixels[:20] = 255
+    noisy = [Image.fromarray(pixels), Image.fromarray(pixels[:, ::-1].copy())]
+    assert figures.palette(noisy)[0].tolist() == [255, 255, 255]
+    assert len(figures.palette(noisy)) <= 256
+    figures.write_gif(noisy, tmp_path / "a.gif")
+    pictures, _ = gif(tmp_path / "a.gif")
+    for picture, original in zip(pictures, (pixels, pixels[:, ::-1]), strict=True):
+        assert (picture[:20] == 255).all()
+        assert np.abs(picture.astype(int) - original).max() <= 8
 
 
 def test_an_animation_of_many_frames_leaves_some_out(
