@@ -112,7 +112,9 @@ def _enter(state: State, stage: Stage, solved: SolveReport, time_step: float) ->
     """Account for the charges of a step; an imposed current passes exactly as much as it was asked to."""
     book = state.book
     imposed = stage.kind == "current"
-    passed = (stage.applied(state.time - 0.5 * time_step - book.stage_time) if imposed else solved.current_density) * time_step
+    passed = (
+        stage.applied(state.time - 0.5 * time_step - book.stage_time) if imposed else solved.current_density
+    ) * time_step
     book.capacity += passed
     book.throughput += abs(passed)
     book.leaked += solved.leakage_current_density * time_step

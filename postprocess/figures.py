@@ -31,6 +31,8 @@ _GIF_DPI = 80
 # How far the eye of an animation walks round the box [degrees].
 _SWING = (24.0, 40.0)
 
+ROUND_OFF = 1e-9  # of a capacity [mAh/cm2] or a current [mA/cm2] that is 0 in truth
+
 
 def preview(results: Results, path: Path, time_or_index: float = -1) -> None:
     """Write one picture of a frame (see ``draw``) to ``path``, a PNG; the file is whole or not there."""
@@ -213,7 +215,7 @@ def _title(results: Results, time: float) -> str:
     for column, unit in (("capacity_mAh_cm2", "mAh/cm²"), ("current_density_mA_cm2", "mA/cm²")):
         value = results.history_at(column, time)
         if np.isfinite(value):
-            parts.append(f"{value:.3g} {unit}")
+            parts.append(f"{value if abs(value) > ROUND_OFF else 0.0:.3g} {unit}")
     outcome = results.summary.get("outcome")
     if outcome and time >= results.times[-1]:
         parts.append(str(outcome).replace("_", " "))
@@ -221,11 +223,14 @@ def _title(results: Results, time: float) -> str:
 
 
 def _draw_history(depth: Axes, voltage: Axes, results: Results, time: float) -> None:
-    """Draw depth and cell voltage against capacity, faint after the frame's time, which a thin line marks."""
+    """Draw depth and cell voltage against capacity, faint after the frame's time, which a thin line marks.
+
+    Against time where the capacity does not always rise, as in cycling.
+    """
     depth.set_title("Penetration depth")
     voltage.set_title("Cell voltage")
     depth.set(ylabel="depth [µm]")
-    voltage.set(ylabel="voltage [mV]", xlabel="capacity [mAh/cm²]")
+    voltage.set(ylabel="voltage [mV]")
     depth.sharex(voltage)
     depth.tick_params(labelbottom=False)
     history = results.history
@@ -233,11 +238,17 @@ def _draw_history(depth: Axes, voltage: Axes, results: Results, time: float) -> 
         for axes in (depth, voltage):
             say_missing(axes, "history")
         return
-    capacity, past = history["capacity_mAh_cm2"], history["time_s"] <= time
+    along, past = history["capacity_mAh_cm2"], history["time_s"] <= time
+    now = results.history_at("capacity_mAh_cm2", time)
+    if np.any(np.diff(along) < 0.0) or along[-1] == along[0]:
+        along, now = history["time_s"] / 60.0, time / 60.0
+        voltage.set_xlabel("time [min]")
+    else:
+        voltage.set_xlabel("capacity [mAh/cm²]")
 
     def curve(axes: Axes, values: np.ndarray, style: str, colour: str, label: str = "") -> None:
-        axes.plot(capacity[past], values[past], style, color=colour, label=label)
-        axes.plot(capacity, values, style, color=colour, alpha=0.25)
+        axes.plot(along[past], values[past], style, color=colour, label=label)
+        axes.plot(along, values, style, color=colour, alpha=0.25)
 
     curve(depth, history["penetration_depth_connected_um"], "-", DEPTH, "connected metal")
     isolated = history["penetration_depth_isolated_um"]
@@ -246,7 +257,6 @@ def _draw_history(depth: Axes, voltage: Axes, results: Results, time: float) -> 
         legend_above(depth)
     depth.set_ylim(bottom=0.0)
     curve(voltage, 1e3 * history["cell_voltage_V"], "-", VOLTAGE)
-    now = results.history_at("capacity_mAh_cm2", time)
     for axes in (depth, voltage):
         axes.axvline(now, color="0.6", linewidth=0.8, zorder=0.5)
         axes.grid(axis="y", color="0.9", linewidth=0.6)

@@ -227,7 +227,7 @@ def test_contact_and_metal_follow_from_the_electrolyte():
 def test_an_electrolyte_of_ones_own_may_suggest_no_contact(tmp_path):
     own = (MATERIALS / "electrolytes" / "llzo_al.toml").read_text().replace('usual_interface = "li_llzo"\n', "")
     (tmp_path / "own.toml").write_text(own)
-    with pytest.raises(CaseError, match="materials.interface: missing; add for example interface = \"li_llzo\""):
+    with pytest.raises(CaseError, match='materials.interface: missing; add for example interface = "li_llzo"'):
         load_case("nasicon_grain_boundary", {"materials.electrolyte": str(tmp_path / "own.toml")})
 
 
