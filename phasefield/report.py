@@ -17,8 +17,10 @@ from phasefield.physics.transport import hebb_wagner_time
 from phasefield.setup import Setup, build_setup, weakest_path
 from phasefield.simulate import COURANT
 
-BYTES_PER_CELL = 560  # of the arrays, from the peaks at 168 x 168 and 1008 x 1008
-BYTES_AT_REST = 200e6  # of Python and its libraries
+BYTES_PER_CELL = (
+    800  # of the arrays, from the peaks at 172 x 120, 64 x 64 x 64 and 96 x 96 x 96; in 2-D less, about 600
+)
+BYTES_AT_REST = 300e6  # of Python, its libraries and the compiled kernels
 SAVED_BYTES_PER_CELL = 4
 FRONT_WIDTHS = 5.9  # of l, over which xi goes from 0.05 to 0.95
 

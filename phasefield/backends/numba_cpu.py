@@ -14,7 +14,7 @@ from phasefield.backends import numba_kernels as kernels
 from phasefield.fields import State
 from phasefield.numerics import interface, krylov, multigrid
 from phasefield.numerics.anderson import Anderson
-from phasefield.numerics.regions import Regions, cells_between
+from phasefield.numerics.regions import regions_of
 from phasefield.physics import transport
 from phasefield.physics.constants import FARADAY, thermal_voltage
 from phasefield.problem import Ceramic, Problem
@@ -23,10 +23,9 @@ SWEEPS = 3  # of relaxation before and after the coarse grid
 CG_LIMIT = 400
 NEWTON_LIMIT = 40
 LINEAR_SHARE = 0.3  # of the tolerance that the linear solver may use up
-LEAST_CURRENT = 1e-6  # of the exchange current: what a rest is compared with
+LEAST_CURRENT = 1e-6  # of what RT/F drives through contact and ceramic: what a rest is compared with
 LEAST_LEAKAGE = 1e-6  # of the total current: less is not told from round-off in the metal's tail
 FORCING = 3e-3  # a linear solve gains this much, until the tolerance is near
-SHEET_CONTRAST = 5.0  # of a sheet's resistance over a cell's: above it multigrid alone needs twice the iterations
 AVAILABLE_BELOW = 1e-8  # stripping of the reservoir fades out in its last 10 nm [m]
 
 
@@ -73,7 +72,9 @@ class NumbaBackend:
         self.inert = np.zeros(self.shape, dtype=np.bool_)
         self.low = np.zeros((2, *self.shape[1:]))
         self.high = np.zeros((2, *self.shape[1:]))
-        self.regions = self._make_regions()
+        filled = self._box(problem.initial_metal_fraction) > 0.5
+        resistance = min(self.spacing) / float(self.ceramic.ionic_conductivity.max())
+        self.regions = regions_of(self.ceramic.sheet_resistance, resistance, filled, grid.lateral)
         self.hierarchy = multigrid.Hierarchy(self.shape, self.spacing)
         *self.faces, self.coupling = self.hierarchy.finest()
         self.e_inverse = np.zeros((0, 0))
@@ -83,8 +84,7 @@ class NumbaBackend:
         if not (problem.reaction.reservoir and problem.electrode_plane > 0.0):
             self.reservoir_area[:] = 0.0
         self.leakage_scale = self._least_leakage()
-        exchange = problem.reaction.exchange_current_density * grid.cross_section
-        self.least_current = max(self.leakage_scale, LEAST_CURRENT * exchange)
+        self.least_current = max(self.leakage_scale, LEAST_CURRENT * self._thermal_current())
 
     def _box(self, values: np.ndarray) -> np.ndarray:
         """Return an array of the grid as a box, a view of it."""
@@ -95,16 +95,6 @@ class NumbaBackend:
         maps = {f.name: getattr(ceramic, f.name) for f in fields(ceramic) if f.name != "sheet_resistance"}
         return Ceramic(sheet_resistance=sheets, **{name: self._box(values) for name, values in maps.items()})
 
-    def _make_regions(self) -> Regions:
-        """Return the coarse unknowns; grains count by themselves where sheets resist far more than a cell."""
-        c, lateral = self.ceramic, self.problem.grid.lateral
-        worst = max((float(sheet.max(initial=0.0)) for sheet in c.sheet_resistance), default=0.0)
-        if worst == 0.0:
-            return Regions(self.shape, lateral)
-        contrast = worst * float(c.ionic_conductivity.max()) / min(self.spacing)
-        grains = cells_between(c.sheet_resistance, self._box(self.problem.initial_metal_fraction) > 0.5, lateral)
-        return Regions(self.shape, lateral, grains, contrast > SHEET_CONTRAST)
-
     def _least_leakage(self) -> float:
         """Return a floor for the leakage current [A]: 1 % of what RT/F would drive through the mean ceramic."""
         c = self.ceramic
@@ -112,6 +102,12 @@ class NumbaBackend:
         return (
             0.01 * max(mean, self.floor) * self.thermal / self.problem.grid.lengths[0] * self.problem.grid.cross_section
         )
+
+    def _thermal_current(self) -> float:
+        """Return what RT/F would drive through a contact and the ceramic in series [A]."""
+        contact = self.thermal / self.problem.reaction.exchange_current_density
+        ceramic = self.problem.grid.lengths[0] / float(self.ceramic.ionic_conductivity.mean())
+        return self.thermal / (contact + ceramic) * self.problem.grid.cross_section
 
     # --- the seam -----------------------------------------------------------------------------------------
 

@@ -109,3 +109,42 @@ def test_regions_follow_the_metal() -> None:
         pieces.update(metal)
         counts.append(pieces.count)
     assert counts == [3, 3, 0, 3]
+
+
+def test_grains_are_coarse_unknowns_where_sheets_resist_far_more_than_cells():
+    shape = (12, 1, 9)
+    sheets = (np.zeros((13, 1, 9)), np.zeros((12, 0, 9)), np.zeros((12, 1, 10)))
+    sheets[0][7] = 1.0  # between cells 6 and 7 along x
+    metal = np.zeros(shape, dtype=bool)
+    metal[:2] = True
+    for cell_resistance, expected in ((0.3, 0), (0.1, 3)):
+        pieces = regions.regions_of(sheets, cell_resistance, metal, "mirror")
+        pieces.update(metal)
+        assert pieces.count == expected  # two grains and the metal's body, or nothing that a coarse grid would miss
+    inner = pieces.labels[0, 1:-1, :, 1:-1]
+    assert len(np.unique(inner)) == 2 and (inner[6] != inner[7]).all()
+    assert (np.diff(inner[:7], axis=0) == 0).all() and (np.diff(inner[7:], axis=0) == 0).all()
+
+
+def test_pieces_that_metal_encloses_end_at_sheets():
+    shape = (10, 1, 10)
+    sheets = (np.zeros((11, 1, 10)), np.zeros((10, 0, 10)), np.zeros((10, 1, 11)))
+    sheets[0][5] = 1.0
+    metal = np.zeros(shape, dtype=bool)
+    metal[[2, 7], 0, 2:8] = metal[2:8, 0, 2] = metal[2:8, 0, 7] = True  # a ring across the sheet
+    pieces = regions.regions_of(sheets, 1.0, metal, "mirror")
+    pieces.update(metal)
+    inside = pieces.labels[0, 4:8, 0, 4:8]
+    assert len(np.unique(inside)) == 2 and pieces.count == 5  # two halves inside, two outside, one body
+
+
+def test_an_electrode_does_not_join_the_grains_that_touch_it():
+    sheets = (np.zeros((11, 1, 10)), np.zeros((10, 0, 10)), np.zeros((10, 1, 11)))
+    sheets[2][2:, 0, 5] = 1.0
+    metal = np.zeros((10, 1, 10), dtype=bool)
+    metal[:2] = True
+    labels = regions.cells_between(sheets, metal, "mirror")
+    assert len(np.unique(labels)) == 3
+    assert labels[5, 0, 2] != labels[5, 0, 7]
+    assert regions.cells_between(sheets, ~metal & metal, "mirror").max() == 0  # joined without metal
+    assert len(np.unique(regions.cells_between(sheets, metal, "periodic"))) == 2  # and around the sides
