@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,26 @@ def clean_environment(home: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
 
 
+@contextmanager
+def screen(environment: dict[str, str]) -> Iterator[str]:
+    """Yield the name of a virtual screen that is ready; ``xvfb-run`` sometimes goes on before it is."""
+    reading, writing = os.pipe()
+    server = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"]
+    with subprocess.Popen(server, env=environment, pass_fds=[writing], stderr=subprocess.DEVNULL) as xvfb:
+        os.close(writing)
+        try:
+            with os.fdopen(reading) as ready:
+                yield f":{ready.readline().strip()}"
+        finally:
+            xvfb.terminate()
+
+
 @pytest.fixture(scope="session")
 def answers(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what ParaView finds in runs and in their exports."""
     place = tmp_path_factory.mktemp("paraview")
     environment = clean_environment(place)
-    for program, package in (("pvbatch", "paraview python3-paraview"), ("xvfb-run", "xvfb xauth")):
+    for program, package in (("pvbatch", "paraview python3-paraview"), ("Xvfb", "xvfb")):
         if shutil.which(program, path=environment["PATH"]) is None:
             pytest.skip(f"{program} is not installed; on Debian: apt-get install {package}")
     files = {f"{name} vti": folder / "fields.pvd" for name, folder in folders.items()}
@@ -49,9 +65,10 @@ def answers(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
         Path(picture).unlink(missing_ok=True)
     job = {"files": {n: str(files[n]) for n in NAMES}, "pictures": pictures, "answer": str(place / "answer.json")}
     (place / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    command = ["xvfb-run", "-a", "pvbatch", str(SCRIPT), str(place / "job.json")]
-    options: dict[str, Any] = {"env": environment, "cwd": place, "timeout": 300}
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, **options)
+    command = ["pvbatch", str(SCRIPT), str(place / "job.json")]
+    with screen(environment) as display:
+        options: dict[str, Any] = {"env": environment | {"DISPLAY": display}, "cwd": place, "timeout": 300}
+        ended = subprocess.run(command, check=False, capture_output=True, text=True, **options)
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
     found = json.loads((place / "answer.json").read_text(encoding="utf-8"))
     return {name: found[name] | {"picture": pictures[name]} for name in NAMES}
