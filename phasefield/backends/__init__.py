@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from phasefield.fields import State
 from phasefield.problem import Problem
+
+BACKENDS = ("numba", "fipy")
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,21 @@ class Backend(Protocol):
 
 
 def get_backend(name: str, problem: Problem, tolerances: Tolerances, threads: int = 0) -> Backend:
-    """Return the backend called ``name``; compiled kernels and their libraries are imported here."""
-    if name != "numba":
-        raise ValueError(f"no backend is called {name!r}; there is: numba")
+    """Return the backend called ``name``; compiled kernels and their libraries are imported here.
+
+    ``threads``: 0 is as many as there are cores; the referee, "fipy", has one.
+    """
+    if name not in BACKENDS:
+        raise ValueError(f"no backend is called {name!r}; there are: {', '.join(BACKENDS)}")
     from phasefield import cache
 
     cache.configure()
+    if name == "fipy":
+        # FiPy takes the first solver library that it can import, PETSc if there is one; the referee's matrices are SciPy's.
+        os.environ["FIPY_SOLVERS"] = "scipy"
+        from phasefield.backends.fipy_reference import FipyBackend
+
+        return FipyBackend(problem, tolerances)
     from phasefield.backends.numba_cpu import NumbaBackend
 
     return NumbaBackend(problem, tolerances, threads)

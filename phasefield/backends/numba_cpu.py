@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
 
 import numba
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from phasefield.backends import Control, NotConverged, NotFinite, SolveReport, Tolerances
+from phasefield.backends import Control, NotConverged, NotFinite, SolveReport, Tolerances, common
 from phasefield.backends import numba_kernels as kernels
 from phasefield.fields import State
 from phasefield.numerics import interface, krylov, multigrid
 from phasefield.numerics.anderson import Anderson
 from phasefield.numerics.regions import regions_of
-from phasefield.physics import transport
 from phasefield.physics.constants import FARADAY, thermal_voltage
+from phasefield.physics.reaction import TAIL
 from phasefield.problem import Ceramic, Problem
 
 SWEEPS = 3  # of relaxation before and after the coarse grid
 CG_LIMIT = 400
-NEWTON_LIMIT = 40
 LINEAR_SHARE = 0.3  # of the tolerance that the linear solver may use up
-LEAST_CURRENT = 1e-6  # of what RT/F drives through contact and ceramic: what a rest is compared with
-LEAST_LEAKAGE = 1e-6  # of the total current: less is not told from round-off in the metal's tail
 FORCING = 3e-3  # a linear solve gains this much, until the tolerance is near
-AVAILABLE_BELOW = 1e-8  # stripping of the reservoir fades out in its last 10 nm [m]
-
-
 INNER = (slice(1, -1), slice(None), slice(1, -1))  # a padded box without its ghosts
 
 
@@ -51,8 +44,8 @@ class NumbaBackend:
         self.volume = grid.cell_volume
         self.width = metal.interface_width
         self.ceramic = self._boxed_ceramic()
-        self.capacitive = bool(np.any(self.ceramic.electrons_at_metal > 0.0))
-        self.floor = transport.ELECTRONIC_FLOOR * float(self.ceramic.ionic_conductivity.max())
+        self.capacitive = common.is_capacitive(problem)
+        self.floor = common.electronic_floor(problem)
         highest = float(self.ceramic.accommodation_pressure.max())
         self.wall = highest if highest > 0.0 else np.inf  # without accommodation pressure nothing is closed to metal
         self.sub_step = interface.stable_sub_step(
@@ -78,13 +71,8 @@ class NumbaBackend:
         self.hierarchy = multigrid.Hierarchy(self.shape, self.spacing)
         *self.faces, self.coupling = self.hierarchy.finest()
         self.e_inverse = np.zeros((0, 0))
-        xi = self._box(problem.initial_metal_fraction)
-        q = xi * (1.0 - xi)
-        self.reservoir_area = np.where(q >= kernels.TAIL, q / self.width, 0.0)
-        if not (problem.reaction.reservoir and problem.electrode_plane > 0.0):
-            self.reservoir_area[:] = 0.0
-        self.leakage_scale = self._least_leakage()
-        self.least_current = max(self.leakage_scale, LEAST_CURRENT * self._thermal_current())
+        self.reservoir_area = self._box(common.reservoir_area(problem))
+        self.scales = common.Scales(problem)
 
     def _box(self, values: np.ndarray) -> np.ndarray:
         """Return an array of the grid as a box, a view of it."""
@@ -95,32 +83,11 @@ class NumbaBackend:
         maps = {f.name: getattr(ceramic, f.name) for f in fields(ceramic) if f.name != "sheet_resistance"}
         return Ceramic(sheet_resistance=sheets, **{name: self._box(values) for name, values in maps.items()})
 
-    def _least_leakage(self) -> float:
-        """Return a floor for the leakage current [A]: 1 % of what RT/F would drive through the mean ceramic."""
-        c = self.ceramic
-        mean = float(np.mean(c.bulk_electronic_conductivity + c.boundary_electronic_conductivity))
-        return (
-            0.01 * max(mean, self.floor) * self.thermal / self.problem.grid.lengths[0] * self.problem.grid.cross_section
-        )
-
-    def _thermal_current(self) -> float:
-        """Return what RT/F would drive through a contact and the ceramic in series [A]."""
-        contact = self.thermal / self.problem.reaction.exchange_current_density
-        ceramic = self.problem.grid.lengths[0] / float(self.ceramic.ionic_conductivity.mean())
-        return self.thermal / (contact + ceramic) * self.problem.grid.cross_section
-
     # --- the seam -----------------------------------------------------------------------------------------
 
     def initial_state(self) -> State:
-        """Return the state at time 0: metal in place, all potentials 0, electrons in equilibrium with them."""
-        p = self.problem
-        state = State(p.grid)
-        state["metal_fraction"] = p.initial_metal_fraction.copy()
-        for name in ("ionic_potential", "electronic_potential"):
-            state[name] = np.zeros(p.grid.shape)
-        state["stored_electrons"] = (1.0 - p.initial_metal_fraction) * p.ceramic.electrons_at_metal
-        state.reservoir_thickness = np.full(p.grid.shape[1:], p.reservoir_thickness)
-        return state
+        """See ``Backend``."""
+        return common.initial_state(self.problem)
 
     def solve(self, state: State, time_step: float, control: Control) -> SolveReport:
         """Solve the potentials at the end of the step, with the metal where it is; see ``Backend``."""
@@ -136,7 +103,7 @@ class NumbaBackend:
         state["ionic_potential"], state["electronic_potential"] = new[0].copy(), new[1].copy()
         state.cell_voltage = voltage
         # Cells of a front come and go as conductors from step to step, which says nothing about how long a step may be.
-        far = state["metal_fraction"] < kernels.TAIL
+        far = state["metal_fraction"] < TAIL
         return self._report(state, newton, cg, float(change[far].max(initial=0.0)))
 
     def advance(self, state: State, time_step: float) -> None:
@@ -174,30 +141,12 @@ class NumbaBackend:
         )  # fmt: skip
 
     def update_fields(self, state: State) -> None:
-        """Fill every derived field; see ``Backend``."""
-        c, xi = self.problem.ceramic, state["metal_fraction"]
-        potential = state["electronic_potential"] - state["ionic_potential"]
-        factor = np.exp(np.minimum(-potential / self.thermal, np.log(transport.N_TYPE_CEILING)))
-        electrons = (1.0 - xi) * c.electrons_at_metal * factor
-        ceramic = (c.bulk_electronic_conductivity + c.boundary_electronic_conductivity) * (
-            factor if self.problem.electronic_law == "n_type" else 1.0
-        )
-        state["potential_vs_metal"] = potential
-        state["electron_concentration"] = electrons
-        state["ion_concentration"] = (1.0 - xi) * c.ion_concentration + electrons
-        state["ionic_conductivity"] = transport.ionic_conductivity(xi, c.ionic_conductivity)
-        state["electronic_conductivity"] = np.maximum(
-            transport.metal_electronic_conductivity(xi, self.problem.metal.electronic_conductivity)
-            + (1.0 - xi) * ceramic,
-            self.floor,
-        )
-        state["deposition_rate"] = self.maps["source"].reshape(state.grid.shape).copy()
+        """See ``Backend``."""
+        common.derive_fields(self.problem, state, self.maps["source"])
 
     def stored_charge(self, state: State) -> float:
-        """Return the charge of the stored electrons over the cross-section [C/m^2]."""
-        if not self.capacitive:
-            return 0.0
-        return FARADAY * float(state["stored_electrons"].sum()) * self.volume / self.problem.grid.cross_section
+        """See ``Backend``."""
+        return common.stored_charge(self.problem, state)
 
     # --- one solve ----------------------------------------------------------------------------------------
 
@@ -253,7 +202,7 @@ class NumbaBackend:
         self._electrode(xi, "low", 0.0)
         self._electrode(xi, "high", voltage)
         rate = 1.0 / time_step if self.capacitive else 0.0
-        available = np.clip(state.reservoir_thickness / AVAILABLE_BELOW, 0.0, 1.0).reshape(self.shape[1:])
+        available = np.clip(state.reservoir_thickness / common.AVAILABLE_BELOW, 0.0, 1.0).reshape(self.shape[1:])
         kernels.reaction_and_storage(
             xi, self.u, m["area"], m["plating"], m["stripping"], self.reservoir_area, available, c.electrons_at_metal,
             p.reaction.exchange_current_density, p.reaction.transfer_coefficient, self.thermal, p.reaction.kinetics == "linear",
@@ -268,9 +217,7 @@ class NumbaBackend:
     def _scales(self, target: float) -> tuple[float, float]:
         """Return what residuals are compared with: the total and the leakage current [A]."""
         turnover = float(np.abs(self.maps["source"]).sum()) * self.volume
-        total = max(abs(target), abs(float(self.high.sum())), turnover, self.least_current)
-        leakage = max(abs(float(self.high[1].sum())), self.leakage_scale, LEAST_LEAKAGE * total)
-        return total, leakage
+        return self.scales.of(target, float(self.high.sum()), float(self.high[1].sum()), turnover)
 
     def _newton(self, state, voltage: float, target: float, free: bool, time_step: float) -> tuple[float, int, int]:
         """Iterate until the three criteria hold; returns the cell voltage and the iterations of both kinds."""
@@ -279,7 +226,7 @@ class NumbaBackend:
         # sigma_e is lagged in the matrix: with the n-type law Newton's method is only a fixed-point iteration
         mixer = Anderson(np.stack([self.weight, self.weight])) if self.problem.electronic_law == "n_type" else None
         self._evaluate(state, voltage, time_step)
-        for iteration in range(NEWTON_LIMIT + 1):
+        for iteration in range(common.NEWTON_LIMIT + 1):
             node = target - float(self.high.sum()) if free else 0.0
             scale_i, scale_e = self._scales(target)
             first, second = krylov.residual_norms(self.r, self.weight)
@@ -288,7 +235,7 @@ class NumbaBackend:
                 self._complain(state, "is not finite")
             if size <= 1.0 and change <= tol.potential:
                 return voltage, iteration, total_cg
-            if iteration == NEWTON_LIMIT:
+            if iteration == common.NEWTON_LIMIT:
                 break
             aim = np.array(
                 [
@@ -307,7 +254,9 @@ class NumbaBackend:
                 self.u[:] = mixer.next(start, image)
                 voltage = float(self.u[0, -1, 0, 0])
                 self._evaluate(state, voltage, time_step)
-        self._complain(state, f"did not converge in {NEWTON_LIMIT} Newton iterations (last change of U {change:.3g} V)")
+        self._complain(
+            state, f"did not converge in {common.NEWTON_LIMIT} Newton iterations (last change of U {change:.3g} V)"
+        )
         raise AssertionError
 
     def _linear_solve(self, node: float, free: bool, aim: np.ndarray) -> int:
@@ -367,31 +316,21 @@ class NumbaBackend:
             metal_current_density=plated - reservoir,
             front_speed=kernels.fastest_front(xi, m["source"], m["reservoir"], theta, self.width, p.metal.molar_volume),
             potential_change=change,
-            plane_current_error=worst / max(abs(total), self.least_current),
+            plane_current_error=worst / max(abs(total), self.scales.least_current),
             newton_iterations=newton,
             cg_iterations=cg,
         )  # fmt: skip
 
     def _complain(self, state: State, what: str) -> None:
         """Raise with the largest residual of each field and its place."""
-        parts: list[str] = []
+        grid, parts = self.problem.grid, []
         for component, name in enumerate(("ionic_potential", "electronic_potential")):
-            inner = np.abs(self.r[component][INNER]).reshape(self.problem.grid.shape)
-            if not np.isfinite(inner).all():
-                where = np.argwhere(~np.isfinite(inner))[0]
-                raise NotFinite(f"{name} is not finite at {self._place(where)}, t = {state.time:.6g} s")
-            where = np.unravel_index(int(inner.argmax()), inner.shape)
-            scale = self._scales(0.0)[component]
-            parts.append(f"{name}: largest residual {inner[where] / scale:.3g} of its current at {self._place(where)}")
+            residual = self.r[component][INNER].reshape(grid.shape)
+            if where := common.place_not_finite(grid, residual):
+                raise NotFinite(f"{name} is not finite at {where}, t = {state.time:.6g} s")
+            parts.append(f"{name}: {common.worst_place(grid, residual, self._scales(0.0)[component])}")
         raise NotConverged(f"the potentials' solve {what}; " + "; ".join(parts))
 
     def _check_finite(self, state: State, name: str) -> None:
-        values = state[name]
-        if not np.isfinite(values).all():
-            raise NotFinite(
-                f"{name} is not finite at {self._place(np.argwhere(~np.isfinite(values))[0])}, t = {state.time:.6g} s"
-            )
-
-    def _place(self, index: Any) -> str:
-        places = ((i + 0.5) * d * 1e6 for i, d in zip(index, self.problem.grid.spacing, strict=True))
-        return ", ".join(f"{axis} = {place:.3g} um" for axis, place in zip("xyz", places, strict=False))
+        if where := common.place_not_finite(self.problem.grid, state[name]):
+            raise NotFinite(f"{name} is not finite at {where}, t = {state.time:.6g} s")

@@ -14,6 +14,7 @@ from numba.extending import register_jitable
 
 from phasefield.physics import reaction, transport
 from phasefield.physics.constants import FARADAY
+from phasefield.physics.reaction import LONGEST_SHIFT, TAIL
 
 for _formula in (
     reaction.limited_exp,
@@ -26,9 +27,6 @@ for _formula in (
     transport.n_type_factor,
 ):
     register_jitable(_formula)
-
-TAIL = 1e-4  # no reaction where xi (1 - xi) is smaller
-LONGEST_SHIFT = 40.0  # of psi in a step; only Newton's wilder iterates come there
 
 
 @njit(cache=True)

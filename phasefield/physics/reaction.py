@@ -10,6 +10,8 @@ import math
 
 from phasefield.physics.constants import FARADAY, thermal_voltage
 
+TAIL = 1e-4  # no reaction where xi (1 - xi) is smaller
+LONGEST_SHIFT = 40.0  # of psi in a step by the reaction; only Newton's wilder iterates come there
 EXPONENT_LIMIT = 12.0  # |F eta / RT| from which exponentials go on as straight lines (keeps Newton finite)
 
 
