@@ -1,68 +1,100 @@
-"""Count CG iterations to 1e-6 on the main case at three grid sizes: at the start, and with the web nearly shorting.
+"""Count CG iterations to 1e-6 with and without pieces as coarse unknowns, on the grid of a case and on finer ones.
 
-    python benchmarks/cg_iterations.py RESULTS    # a finished results folder of llzo_grain_boundary
+    python benchmarks/cg_iterations.py CASE [RESULTS] [--contrast C]
 
-The metal of the last but one saved time is copied to finer grids cell by cell. "plain" leaves out the coarse unknowns
-for enclosed ceramic and for pieces of metal.
+At the start and, with RESULTS, on a web of metal: that of the last but one saved time of a finished results folder whose
+grid is the case's, copied to finer grids cell by cell. CASE and RESULTS may be of different ceramics. ``contrast`` is
+the largest resistance of a sheet over that of a cell; with ``--contrast`` all sheets are scaled to have this one. "with"
+takes the pieces even where the contrast is below ``regions.SHEET_CONTRAST`` and a run would go without.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import postprocess
 from phasefield.backends import Control, Tolerances, get_backend
-from phasefield.case import load_case
+from phasefield.case import Case, load_case
+from phasefield.numerics import regions
+from phasefield.problem import Problem
 from phasefield.setup import build_setup
 
 
-def count(backend, current: float, use_regions: bool) -> int:
-    """Return the iterations after which |r| < 1e-6 |b| (Euclidean norms), b a current [A/m] into the node, from zero."""
+def count(backend, current: float, use_pieces: bool) -> int:
+    """Return the iterations after which |r| < 1e-6 |b| (Euclidean norms), b a current [A] into the node, from zero."""
     from phasefield.backends.numba_cpu import CG_LIMIT, INNER, SWEEPS
     from phasefield.numerics import krylov, multigrid
 
     multigrid.set_up(*backend.hierarchy.arrays, True)
-    e_inverse = backend.e_inverse if use_regions else np.zeros((0, 0))
+    e_inverse = backend.e_inverse if use_pieces else np.zeros((0, 0))
 
     def residual(limit: int) -> float:
         r = np.zeros_like(backend.u)
         r[0, -1, 0, 0] = current
         krylov.solve(
             np.zeros_like(r), r, backend.hierarchy.arrays, True, SWEEPS, backend.regions.labels, e_inverse,
-            np.ones_like(backend.weight), np.zeros(2), limit,
+            np.ones_like(backend.weight), np.zeros(2), limit, backend.shares_work,
         )  # fmt: skip
         return float(np.hypot(np.linalg.norm(r[(slice(None), *INNER)]), r[0, -1, 0, 0])) / current
 
     return next(limit for limit in range(1, CG_LIMIT) if residual(limit) < 1e-6)
 
 
-def main(folder: Path) -> None:
+def contrast_of(problem: Problem) -> float:
+    """Return the largest resistance of a sheet over that of a cell."""
+    worst = max(float(sheet.max(initial=0.0)) for sheet in problem.ceramic.sheet_resistance)
+    return worst * float(problem.ceramic.ionic_conductivity.max()) / min(problem.grid.box_spacing)
+
+
+def scaled(problem: Problem, contrast: float) -> Problem:
+    """Return the problem with its sheets scaled to a contrast."""
+    factor = contrast / contrast_of(problem)
+    sheets = tuple(factor * sheet for sheet in problem.ceramic.sheet_resistance)
+    return replace(problem, ceramic=replace(problem.ceramic, sheet_resistance=sheets))
+
+
+def print_rows(case: Case, fine: int, frame: np.ndarray | None, contrast: float | None) -> None:
+    """Print the rows of one grid, ``fine`` times finer than the case's."""
+    spacing = ", ".join(f'"{d * 1e6 / fine:.15g} um"' for d in case.grid.spacing)
+    setup = build_setup(load_case(case.source, {"grid.spacing": f"[{spacing}]"}))
+    problem = setup.problem if contrast is None else scaled(setup.problem, contrast)
+    control = Control("current", setup.protocol.current_density)
+    metals = {"start": problem.initial_metal_fraction}
+    if frame is not None:
+        metals["web"] = np.kron(frame, np.ones((fine,) * frame.ndim))
+    for name, metal in metals.items():
+        backend = get_backend("numba", problem, Tolerances())
+        state = backend.initial_state()
+        state["metal_fraction"] = metal
+        state["stored_electrons"] = (1.0 - metal) * problem.ceramic.electrons_at_metal
+        backend.solve(state, 0.3, control)
+        total = control.value * problem.grid.cross_section
+        counts = [count(backend, total, use_pieces) for use_pieces in (True, False)]
+        shape = " x ".join(str(n) for n in metal.shape)
+        print(
+            f"{shape:15s} {name:5s} {contrast_of(problem):8.1f} {backend.regions.count:6d} {counts[0]:5d} {counts[1]:8d}",
+            flush=True,
+        )
+
+
+def main() -> None:
     """Print the table."""
-    frame = postprocess.load(folder).frame(-2)["metal_fraction"].astype(float)
-    print("cells       metal      pieces  CG with pieces  CG plain")
-    for fine in (1, 2, 4):
-        case = load_case("llzo_grain_boundary", {"grid.spacing": f"{0.4 / fine} um"})
-        setup = build_setup(case)
-        current = setup.protocol.current_density
-        for name, metal in (
-            ("start", setup.problem.initial_metal_fraction),
-            ("web", np.kron(frame, np.ones((fine, fine)))),
-        ):
-            backend = get_backend("numba", setup.problem, Tolerances())
-            state = backend.initial_state()
-            state["metal_fraction"] = metal
-            state["stored_electrons"] = (1.0 - metal) * setup.problem.ceramic.electrons_at_metal
-            backend.solve(state, 0.3, Control("current", current))
-            total = current * setup.problem.grid.cross_section
-            shape = " x ".join(str(n) for n in metal.shape)
-            pieces = backend.regions.count
-            print(
-                f"{shape:11s} {name:10s} {pieces:6d}  {count(backend, total, True):14d}  {count(backend, total, False):8d}"
-            )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case")
+    parser.add_argument("results", type=Path, nargs="?")
+    parser.add_argument("--contrast", type=float)
+    asked = parser.parse_args()
+    regions.SHEET_CONTRAST = 0.0  # what it decides is measured here
+    case = load_case(asked.case)
+    frame = None if asked.results is None else postprocess.load(asked.results).frame(-2)["metal_fraction"].astype(float)
+    print("cells           metal contrast pieces  with  without")
+    for fine in (1, 2, 4) if len(case.grid.shape) == 2 else (1, 2):
+        print_rows(case, fine, frame, asked.contrast)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

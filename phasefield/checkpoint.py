@@ -186,6 +186,7 @@ class Checkpointer:
     memory : called after every step for what the other observers know; this one must come after them.
     flush : called before a checkpoint counts: what it builds upon must be on disk.
     written : the checkpoint that the run goes on from.
+    keep : returns a copy of the state; another observer may have made one already.
     """
 
     def __init__(
@@ -196,18 +197,20 @@ class Checkpointer:
         memory: Callable[[], Mapping[str, Any]],
         flush: Callable[[], None],
         written: Path | None = None,
+        keep: Callable[[State], State] = snapshot,
     ) -> None:
         self._folder = folder / "checkpoints"
         self._interval = interval
         self._texts = texts
         self._memory = memory
         self._flush = flush
+        self._keep = keep
         self._kept = [] if written is None else [written]
         self._accepted: Checkpoint | None = None
         self._time = clock.monotonic()
 
     def __call__(self, state: State, report: StepReport) -> None:
-        self._accepted = Checkpoint(snapshot(state), report.outcome, self._texts, self._memory())
+        self._accepted = Checkpoint(self._keep(state), report.outcome, self._texts, self._memory())
         if report.outcome is not None or clock.monotonic() - self._time >= self._interval:
             self._write()
 

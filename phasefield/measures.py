@@ -28,10 +28,13 @@ def conducting_region(metal_fraction: Floats, lateral: Lateral) -> Mask:
     return conducting & np.isin(labels, np.unique(labels[0][conducting[0]]))
 
 
-def split_metal(metal_fraction: Floats, lateral: Lateral) -> tuple[Mask, Mask]:
-    """Return connected and isolated metal, two masks of the shape of ξ that share no cell."""
+def split_metal(metal_fraction: Floats, conducting: Mask) -> tuple[Mask, Mask]:
+    """Return connected and isolated metal, two masks of the shape of ξ that share no cell.
+
+    ``conducting``: what ``conducting_region`` returns; finding it costs far more than all that is measured on it.
+    """
     metal = metal_fraction >= METAL_THRESHOLD
-    connected = metal & conducting_region(metal_fraction, lateral)
+    connected = metal & conducting
     return connected, metal & ~connected
 
 
@@ -81,23 +84,25 @@ def metal_volume(metal: Mask, accessible_fraction: Floats, grid: Grid, electrode
     return float(volume / grid.cross_section)
 
 
-def dead_volume(metal_fraction: Floats, accessible_fraction: Floats, grid: Grid, electrode_plane: float) -> float:
+def dead_volume(
+    metal_fraction: Floats, conducting: Mask, accessible_fraction: Floats, grid: Grid, electrode_plane: float
+) -> float:
     """Return the volume of what metal electrons do not reach, beyond the plane and per cross-section, Σ θ ξ V / A [m].
 
     Every cell with ξ >= 0.0011 counts with its ξ, unlike in ``metal_volume``: what stripping leaves behind is mostly
     too little to fill a cell by half.
     """
-    cut_off = (metal_fraction >= CONDUCTING_THRESHOLD) & ~conducting_region(metal_fraction, grid.lateral)
+    cut_off = (metal_fraction >= CONDUCTING_THRESHOLD) & ~conducting
     volume = np.sum(cut_off * metal_fraction * accessible_fraction * share_beyond(grid, electrode_plane))
     return float(volume) * grid.cell_volume / grid.cross_section
 
 
-def is_short(metal_fraction: Floats, lateral: Lateral) -> bool:
-    """Return whether connected metal touches the counter electrode, the end of the box along x.
+def is_short(conducting: Mask) -> bool:
+    """Return whether the ``conducting_region`` touches the counter electrode, the end of the box along x.
 
-    Its diffuse tail counts: once that conducts, electrons flow past the last gap instead of closing it.
+    The metal's diffuse tail counts: once that conducts, electrons flow past the last gap instead of closing it.
     """
-    return bool(conducting_region(metal_fraction, lateral)[-1].any())
+    return bool(conducting[-1].any())
 
 
 def share_inside(

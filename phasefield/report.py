@@ -15,7 +15,7 @@ from phasefield.physics.constants import FARADAY, thermal_voltage
 from phasefield.physics.reaction import critical_entry_current, exchange_current_density, smeared_entry_current
 from phasefield.physics.transport import hebb_wagner_time
 from phasefield.setup import Setup, build_setup, weakest_path
-from phasefield.simulate import COURANT
+from phasefield.simulate import largest_travel
 
 BYTES_PER_CELL = (
     800  # of the arrays, from the peaks at 172 x 120, 64 x 64 x 64 and 96 x 96 x 96; in 2-D less, about 600
@@ -91,12 +91,12 @@ def _cost(setup: Setup) -> list[tuple[str, str]]:
 
 
 def _steps(setup: Setup, charge: float) -> float:
-    """Estimate: per step of the protocol a tip crosses the ceramic at COURANT cells a time step, or charge moves it."""
+    """Estimate: per step of the protocol a tip crosses the ceramic as fast as time steps let it, or charge moves it."""
     problem, stages = setup.problem, len(setup.protocol.stages)
-    cell = min(d for d, n in zip(problem.grid.spacing, problem.grid.shape, strict=True) if n > 1)
-    across = (problem.grid.lengths[0] - problem.electrode_plane) / (COURANT * cell)
+    longest = largest_travel(problem.grid, problem.metal.interface_width, setup.limits)
+    across = (problem.grid.lengths[0] - problem.electrode_plane) / longest
     travel = _filament_speed(setup, charge)  # a speed per current is a length per charge
-    return min(stages * across * 1.5, max(travel / (COURANT * cell), stages * 50.0))
+    return min(stages * across * 1.5, max(travel / longest, stages * 50.0))
 
 
 def _filament_speed(setup: Setup, current: float) -> float:

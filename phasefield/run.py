@@ -212,7 +212,7 @@ def _has_ended(setup: Setup, checkpoint: Checkpoint, folder: Path) -> bool:
     Raises ``CaseError`` when it has said so, or when an end of the case as it is now has passed.
     """
     state = checkpoint.state
-    short = measures.is_short(state["metal_fraction"], state.grid.lateral)
+    short = measures.is_short(measures.conducting_region(state["metal_fraction"], state.grid.lateral))
     outcome = setup.protocol.outcome(state.time, state.book, state.cell_voltage, short)
     if outcome is None:
         return False
@@ -292,7 +292,7 @@ def _watch(task: _Task, folder: Path, origin: _Origin, watching: list[Observer])
         return {"frames": fields.written, "summary": summary.memory(), "references": dict(origin.references)}
 
     interval, written = case.output.checkpoint_every, origin.path
-    checkpointer = Checkpointer(folder, interval, origin.texts, remember, history.flush, written)
+    checkpointer = Checkpointer(folder, interval, origin.texts, remember, history.flush, written, summary.kept)
     watching += [summary, *task.observers, checkpointer]
 
 

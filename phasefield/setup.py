@@ -156,7 +156,13 @@ def build_protocol(case: Case) -> Protocol:
 
 def build_limits(case: Case) -> StepLimits:
     """Return the bounds of the time step."""
-    return StepLimits(smallest=case.solver.time_step_min, largest=_or_never(case.solver.time_step_max))
+    solver = case.solver
+    return StepLimits(
+        smallest=solver.time_step_min,
+        largest=_or_never(solver.time_step_max),
+        travel=solver.front_travel,
+        refinement=solver.step_refinement,
+    )
 
 
 def weakest_path(setup: Setup) -> tuple[float, float]:

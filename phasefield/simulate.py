@@ -11,6 +11,7 @@ from phasefield import measures
 from phasefield.backends import Backend, Control, NotConverged, NotFinite, SolveReport
 from phasefield.errors import RunError
 from phasefield.fields import State
+from phasefield.grid import Grid
 from phasefield.physics.constants import FARADAY
 from phasefield.problem import Problem
 from phasefield.protocol import Outcome, Protocol, Stage
@@ -25,11 +26,19 @@ POTENTIAL_STEP = 2e-3  # change of U in one step above which the next one is sho
 
 @dataclass(frozen=True)
 class StepLimits:
-    """Bound the time step [s]."""
+    """Bound the time step.
+
+    ``smallest``, ``largest``, ``first``: [s]. ``travel``: of a front in one step, at most [m]; None: 0.15 of the
+    smallest spacing, and at most the interface width. ``refinement``: by how much every step but ``smallest`` is
+    shorter: the first one, growth, and what travel, change of U, ramps and ``largest`` allow. Times that are hit
+    exactly stay what they are.
+    """
 
     smallest: float = 1e-6
     largest: float = math.inf
     first: float = 1e-3
+    travel: float | None = None
+    refinement: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,20 +88,20 @@ def simulate(
         _open_book(problem, backend, limits, state)
         backend.update_fields(state)
         yield state, _report(problem, backend, state, None, 0.0, protocol, 1, True)
-    elif _outcome(problem, protocol, state) is not None:
+    elif protocol.outcome(state.time, state.book, state.cell_voltage, _is_short(problem, state)) is not None:
         return
     book = state.book
     while True:
         number, stage = book.stage + 1, protocol.stages[book.stage]
-        proposed = min(book.next_step, limits.largest, stage.largest_step, _courant_step(problem, book.front_speed))
+        longest = min(limits.largest, stage.largest_step) / limits.refinement
+        proposed = min(book.next_step, longest, _front_step(problem, limits, book.front_speed))
         step = _fit(proposed, protocol.next_event(state.time, book) - state.time)
         solved, step = _solve(problem, backend, state, stage, limits, step)
         before = state.time, book.throughput
         _advance(backend, state, step)
         _enter(state, stage, solved, step)
         due = protocol.output_due(*before, state.time, book.throughput)
-        calm = POTENTIAL_STEP / max(solved.potential_change, 1e-30)
-        book.next_step = max(step, proposed if due else step) * min(GROWTH, max(0.3, calm))
+        book.next_step = max(step, proposed if due else step) * _growth(limits, solved.potential_change)
         due = _end_stage(state, stage, limits) or due
         report = _report(problem, backend, state, solved, step, protocol, number, due)
         if report.fields_due:
@@ -105,7 +114,7 @@ def simulate(
 def _open_book(problem: Problem, backend: Backend, limits: StepLimits, state: State) -> None:
     book = state.book
     book.initial_metal, book.initial_stored = _metal_charge(problem, state), backend.stored_charge(state)
-    book.next_step = limits.first
+    book.next_step = limits.first / limits.refinement
 
 
 def _enter(state: State, stage: Stage, solved: SolveReport, time_step: float) -> None:
@@ -133,7 +142,7 @@ def _end_stage(state: State, stage: Stage, limits: StepLimits) -> bool:
         what = "t = %.6g s, step %d of the protocol ended by its voltage limit, at %.4g V"
         log.info(what, state.time, book.stage + 1, state.cell_voltage)
     book.stage, book.stage_time, book.stage_throughput = book.stage + 1, state.time, book.throughput
-    book.next_step = limits.first
+    book.next_step = limits.first / limits.refinement
     return True
 
 
@@ -157,10 +166,29 @@ def _charge_balance_error(problem: Problem, backend: Backend, state: State) -> f
     return abs(book.capacity - book.leaked - found) / scale
 
 
-def _courant_step(problem: Problem, speed: float) -> float:
-    """Return the step in which a front at ``speed`` crosses the allowed part of a cell or of its width [s]."""
-    spacing = min(d for d, n in zip(problem.grid.spacing, problem.grid.shape, strict=True) if n > 1)
-    return min(COURANT * spacing, problem.metal.interface_width) / speed if speed > 0.0 else math.inf
+def largest_travel(grid: Grid, interface_width: float, limits: StepLimits) -> float:
+    """Return how far a front of ``interface_width`` [m] may move in one step [m]."""
+    travel = limits.travel
+    if travel is None:
+        spacing = min(d for d, n in zip(grid.spacing, grid.shape, strict=True) if n > 1)
+        travel = min(COURANT * spacing, interface_width)
+    return travel / limits.refinement
+
+
+def _front_step(problem: Problem, limits: StepLimits, speed: float) -> float:
+    """Return the step in which a front at ``speed`` moves as far as it may [s]."""
+    if speed <= 0.0:
+        return math.inf
+    return largest_travel(problem.grid, problem.metal.interface_width, limits) / speed
+
+
+def _growth(limits: StepLimits, potential_change: float) -> float:
+    """Return how much longer the next step may be, as far as this one's change of U [V] lets it.
+
+    r times shorter steps that each grow by 1 + (GROWTH - 1)/r are as long, r times shorter, at any time.
+    """
+    calm = POTENTIAL_STEP / limits.refinement / max(potential_change, 1e-30)
+    return min(1.0 + (GROWTH - 1.0) / limits.refinement, max(0.3, calm))
 
 
 def _fit(step: float, remaining: float) -> float:
@@ -188,7 +216,7 @@ def _solve(
                 ) from None
             step = 0.5 * step
             continue
-        allowed = OVERSHOOT * _courant_step(problem, solved.front_speed)
+        allowed = OVERSHOOT * _front_step(problem, limits, solved.front_speed)
         if step <= max(allowed, limits.smallest):
             return solved, step
         log.info("t = %.6g s, step %.3g s shortened: the front moves %.3g m/s", state.time, step, solved.front_speed)
@@ -209,9 +237,8 @@ def _reservoir_share(solved: SolveReport) -> float:
     return reservoir / (metal + reservoir) if abs(metal + reservoir) > 0.1 * (abs(metal) + abs(reservoir)) else 0.0
 
 
-def _outcome(problem: Problem, protocol: Protocol, state: State) -> Outcome | None:
-    short = measures.is_short(state["metal_fraction"], problem.grid.lateral)
-    return protocol.outcome(state.time, state.book, state.cell_voltage, short)
+def _is_short(problem: Problem, state: State) -> bool:
+    return measures.is_short(measures.conducting_region(state["metal_fraction"], problem.grid.lateral))
 
 
 def _report(
@@ -226,10 +253,13 @@ def _report(
 ) -> StepReport:
     grid, plane, theta = problem.grid, problem.electrode_plane, problem.ceramic.accessible_fraction
     xi, book = state["metal_fraction"], state.book
-    connected, isolated = measures.split_metal(xi, grid.lateral)
+    conducting = measures.conducting_region(xi, grid.lateral)
+    connected, isolated = measures.split_metal(xi, conducting)
     depth = measures.penetration_depth(xi, connected, grid, plane)
-    dead = measures.dead_volume(xi, theta, grid, plane)
-    outcome = _outcome(problem, protocol, state) if solved is not None else None
+    dead = measures.dead_volume(xi, conducting, theta, grid, plane)
+    outcome = None
+    if solved is not None:
+        outcome = protocol.outcome(state.time, book, state.cell_voltage, measures.is_short(conducting))
     return StepReport(
         time=state.time,
         step=state.step,

@@ -82,12 +82,13 @@ def end_measures(setup: Setup, state: State) -> dict[str, Any]:
     """Return what the summary says of the metal at the end."""
     p, s = setup.problem, setup.structure
     xi, theta = state["metal_fraction"], p.ceramic.accessible_fraction
-    connected, isolated = measures.split_metal(xi, p.grid.lateral)
+    conducting = measures.conducting_region(xi, p.grid.lateral)
+    connected, isolated = measures.split_metal(xi, conducting)
     depth = measures.penetration_depth(xi, connected, p.grid, p.electrode_plane)
     weak = measures.boundary_or_pore(s.grain_boundary_fraction, s.pore_fraction)
     filled = measures.filled_boundary_share(xi, s.grain_boundary_fraction, p.grid, p.electrode_plane, depth)
     return {
-        "short": measures.is_short(xi, p.grid.lateral),
+        "short": measures.is_short(conducting),
         "metal_share_in_boundaries_and_pores": measures.share_inside(
             weak, connected | isolated, theta, p.grid, p.electrode_plane
         ),
@@ -123,11 +124,11 @@ class SummaryWriter:
         self.content: dict[str, Any] = {**facts, **(before or nothing), **facts}
         self._started = started - self.content["wall_time_s"]
         self._measure = measure
-        self._state = state
+        self._kept = state
         self._write()
 
     def __call__(self, state: State, report: StepReport) -> None:
-        self._state = snapshot(state)
+        self._kept = snapshot(state)
         if report.step > 0:
             self.content.setdefault("startup_s", round(clock.perf_counter() - self._started, 3))
         self.content["steps"] = report.step
@@ -136,6 +137,11 @@ class SummaryWriter:
         self.content["final"] = history_row(report)
         if report.fields_due:
             self._write()
+
+    def kept(self, state: State) -> State:
+        """Return the copy that this observer made of a state in its last call, for one that comes after it."""
+        assert self._kept is not None and self._kept.step == state.step
+        return self._kept
 
     def memory(self) -> dict[str, Any]:
         """Return the content as it is now."""
@@ -149,6 +155,6 @@ class SummaryWriter:
     def close(self, outcome: str) -> None:
         """Write the final summary."""
         self.content["outcome"] = outcome
-        if self._measure is not None and self._state is not None:
-            self.content.update(self._measure(self._state))
+        if self._measure is not None and self._kept is not None:
+            self.content.update(self._measure(self._kept))
         self._write()

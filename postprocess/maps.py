@@ -73,7 +73,7 @@ def draw_metal(axes: Axes, results: Results, frame: Mapping[str, np.ndarray]) ->
         axes.contour(x, y, pores, levels=[0.5], colors=[LINE], linewidths=0.8)
         entries.append(Patch(facecolor="white", edgecolor=LINE, hatch="//////", label="pore"))
     metal = frame["metal_fraction"]
-    connected, isolated = measures.split_metal(metal, grid.lateral)
+    connected, isolated = measures.split_metal(metal, measures.conducting_region(metal, grid.lateral))
     for body, colour, label in ((isolated, ISOLATED, "isolated metal"), (connected, METAL, "metal")):
         if body.any():
             # One cell more than the body, so that its outline lies where that of the whole metal does.
@@ -122,6 +122,15 @@ def _in_ceramic(values: np.ndarray, frame: Mapping[str, np.ndarray]) -> np.ndarr
     return chosen if chosen.size else values[np.isfinite(values)]
 
 
+def _draw_potential(
+    axes: Axes, results: Results, frame: Mapping[str, np.ndarray], values: np.ndarray, label: str, **colours: object
+) -> None:
+    """Draw values [mV] in ``colours`` (of ``imshow``) where there is no metal, with a bar beside them."""
+    image = axes.imshow(values.T, origin="lower", extent=_box(results.grid), interpolation="bilinear", **colours)
+    _cover_metal(axes, results, frame)
+    bar_beside(axes, image, label=f"{label} [mV]", extend="both")
+
+
 def draw_ionic_potential(axes: Axes, results: Results, frame: Mapping[str, np.ndarray]) -> None:
     """Draw φ_i with contour lines."""
     from matplotlib.ticker import MaxNLocator
@@ -132,36 +141,26 @@ def draw_ionic_potential(axes: Axes, results: Results, frame: Mapping[str, np.nd
         return say_missing(axes, "ionic potential")
     values = 1e3 * frame["ionic_potential_V"].astype(float)
     low, high = (float(v) for v in np.percentile(_in_ceramic(values, frame), [0.2, 99.8]))
-    image = axes.imshow(
-        values.T, origin="lower", extent=_box(grid), cmap="viridis", vmin=low, vmax=high, interpolation="bilinear"
-    )
-    levels = MaxNLocator(8).tick_values(low, high)
     if high > low:
         x, y = _contour_axes(grid)
+        levels = MaxNLocator(8).tick_values(low, high)
         lines = axes.contour(
             x, y, _padded(values, grid).T, levels=levels, colors="white", linewidths=0.7, linestyles="solid"
         )
         axes.clabel(lines, fmt="%g", fontsize=7.5)
-    _cover_metal(axes, results, frame)
-    bar_beside(axes, image, label=f"{PHI_I} [mV]", extend="both")
+    _draw_potential(axes, results, frame, values, PHI_I, cmap="viridis", vmin=low, vmax=high)
 
 
 def draw_drive(axes: Axes, results: Results, frame: Mapping[str, np.ndarray]) -> None:
     """Draw U = φ_e − φ_i, the local voltage against the metal, with colours that part at 0."""
     from matplotlib.colors import CenteredNorm
 
-    grid = results.grid
-    _frame_axes(axes, grid, f"Voltage against the metal {DRIVE}; where it is below 0, metal is stable")
+    _frame_axes(axes, results.grid, f"Voltage against the metal {DRIVE}; where it is below 0, metal is stable")
     if "potential_vs_metal_V" not in frame:
         return say_missing(axes, "potential against the metal")
     values = 1e3 * frame["potential_vs_metal_V"].astype(float)
     reach = max(float(np.percentile(np.abs(_in_ceramic(values, frame)), 99.0)), 1e-3)
-    image = axes.imshow(
-        values.T, origin="lower", extent=_box(grid), cmap="RdBu", norm=CenteredNorm(0.0, reach),
-        interpolation="bilinear",
-    )  # fmt: skip
-    _cover_metal(axes, results, frame)
-    bar_beside(axes, image, label=f"{DRIVE} [mV]", extend="both")
+    _draw_potential(axes, results, frame, values, DRIVE, cmap="RdBu", norm=CenteredNorm(0.0, reach))
 
 
 def draw_metal_line(axes: Axes, results: Results, frame: Mapping[str, np.ndarray]) -> None:

@@ -89,7 +89,8 @@ def draw_scene(
         return say_missing(axes, "metal fraction")
     xi = frame["metal_fraction"]
     body = Body(smooth(xi, grid), tuple(d * 1e6 for d in grid.spacing))
-    connected, isolated = (_blur(mask, grid) for mask in measures.split_metal(xi, grid.lateral))
+    conducting = measures.conducting_region(xi, grid.lateral)
+    connected, isolated = (_blur(mask, grid) for mask in measures.split_metal(xi, conducting))
 
     def paint(points: Floats) -> Floats:
         apart = body.sample(isolated, points) > body.sample(connected, points)

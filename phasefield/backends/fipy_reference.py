@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 from fipy import CellVariable, DiffusionTerm, FaceVariable, ImplicitSourceTerm
+from fipy.solvers import solver_suite
 from scipy.sparse.linalg import splu
 
 from phasefield.backends import Control, NotConverged, NotFinite, SolveReport, Tolerances, common
 from phasefield.backends import fipy_laws as laws
 from phasefield.backends.fipy_interface import Interface
 from phasefield.backends.fipy_mesh import Faces, make_mesh
-from phasefield.errors import CaseError, Fault
+from phasefield.errors import CaseError, Fault, RunError
 from phasefield.fields import State
 from phasefield.numerics.anderson import Anderson
 from phasefield.physics.constants import FARADAY, thermal_voltage
@@ -34,9 +35,11 @@ class FipyBackend:
     def __init__(self, problem: Problem, tolerances: Tolerances) -> None:
         grid, c = problem.grid, problem.ceramic
         if grid.size > MOST_CELLS[len(grid.shape)]:
-            cells = " x ".join(str(n) for n in grid.shape)
+            shape = " x ".join(str(n) for n in grid.shape)
             right = f"make grid.size smaller: at most {MOST_CELLS[len(grid.shape)]} cells in {len(grid.shape)}-D"
-            raise CaseError([Fault("grid", f"{cells} cells are too many for the backend fipy, a direct solver", right)])
+            raise CaseError([Fault("grid", f"{shape} cells are too many for the backend fipy, a direct solver", right)])
+        if solver_suite != "scipy":
+            raise RunError(f"FiPy was imported before, with {solver_suite}: set FIPY_SOLVERS=scipy in the environment")
         self.problem, self.tolerances = problem, tolerances
         self.thermal = thermal_voltage(problem.temperature)
         self.width, self.volume = problem.metal.interface_width, grid.cell_volume

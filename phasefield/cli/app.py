@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import phasefield
-from phasefield.cli import cases, doctor, export, materials, plot, runs
+from phasefield.cli import cases, converge, crosscheck, doctor, export, materials, plot, runs
 
 app = typer.Typer(
     name="phasefield",
@@ -27,6 +27,8 @@ app.command()(cases.new)
 app.command("materials")(materials.show)
 app.command()(plot.plot)
 app.command()(export.export)
+app.command()(converge.converge)
+app.command()(crosscheck.crosscheck)
 app.command()(doctor.doctor)
 
 

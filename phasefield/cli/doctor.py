@@ -18,6 +18,7 @@ LIBRARIES = {
     "scipy": "sparse solvers, grains",
     "numba": "compiled kernels",
     "fipy": "the referee of the solver",
+    "sympy": "sources of the manufactured solution",
     "meshio": "meshes in and out",
     "vtk": "field files",
     "pyvista": "fields in Python",

@@ -10,7 +10,10 @@ from scipy.sparse.csgraph import connected_components
 from phasefield.grid import Lateral
 from phasefield.grid_labels import label_connected
 
-SHEET_CONTRAST = 5.0  # of a sheet's resistance over a cell's: above it multigrid alone needs twice the iterations
+# Of a sheet's resistance over a cell's, above which grains are coarse unknowns even where metal encloses nothing. With
+# them an iteration takes 15 % longer. Iterations with and without at the start of the main case on 344 x 240 cells, its
+# sheets scaled to 5, 10, 14, 20 and 45: 7 and 7, 8 and 9, 9 and 10, 10 and 12, 13 and 17 (benchmarks/cg_iterations.py).
+SHEET_CONTRAST = 15.0
 MOST = 400  # more pieces than this of one phase: the largest ones are kept
 
 

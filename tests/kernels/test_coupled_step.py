@@ -15,7 +15,7 @@ from phasefield.grid import Grid
 from phasefield.numerics import krylov, multigrid
 from phasefield.physics.constants import FARADAY
 from phasefield.problem import PlanarElectrode, Problem, Reaction
-from phasefield.validation.common import backend_for, plain_problem, planar_profile, uniform_ceramic
+from phasefield.validation.common import backend_for, line_grid, plain_problem, planar_profile, uniform_ceramic
 
 UM = 1e-6
 WIDTH = 0.6 * UM
@@ -219,3 +219,34 @@ def test_a_step_turns_its_current_into_metal_reservoir_stored_electrons_and_leak
     assert parts * step + held == pytest.approx(200.0 * step, rel=1e-7)
     assert min(abs(report.leakage_current_density), abs(report.reservoir_current_density), abs(held) / step) > 0.01
     assert report.plane_current_error < 1e-6
+
+
+def test_the_reservoir_is_stripped_instead_of_the_metal_in_front_of_it() -> None:
+    """One contact resistance, not two in parallel; xi waits until the reservoir is used up (MODEL M11)."""
+    contact, ionic, length, plane, thickness = 5e-4, 0.046, 12 * UM, 4 * UM, 40e-9
+    grid = line_grid(length, 30)
+    xi = planar_profile(plane - grid.meshgrid()[0], WIDTH)
+    plain = plain_problem(
+        grid, xi, ceramic=uniform_ceramic(grid, ionic), width=WIDTH, plane=plane, interface_resistance=contact,
+        kinetics="linear",
+    )  # fmt: skip
+    reaction = replace(plain.reaction, hysteresis=True, reservoir=True)
+    problem = replace(plain, reaction=reaction, reservoir_thickness=thickness)
+    backend = backend_for(problem)
+    state = backend.initial_state()
+    control, step = Control("current", -10.0), 2.0
+    stripped = -control.value * problem.metal.molar_volume / FARADAY * step  # per step, 2.7 nm of 40 nm [m]
+    for number in range(1, 11):
+        backend.solve(state, step, control)
+        drop = control.value * (contact + (length - plane) / ionic + contact)
+        assert state.cell_voltage == pytest.approx(drop, rel=2e-3), "half of a contact would be 21 % less"
+        backend.advance(state, step)
+        assert state.reservoir_thickness[0] == pytest.approx(thickness - number * stripped, rel=1e-7)
+        np.testing.assert_array_equal(state["metal_fraction"], xi)
+    for _ in range(30):  # 13 nm are left; stripping of the last 10 fades out
+        report = backend.solve(state, step, control)
+        backend.advance(state, step)
+    assert report.metal_current_density == pytest.approx(control.value, rel=1e-2)
+    assert 0.0 <= state.reservoir_thickness[0] < 1e-10
+    lost = (xi - state["metal_fraction"]).sum() * grid.spacing[0]
+    assert lost + thickness - state.reservoir_thickness[0] == pytest.approx(40 * stripped, rel=1e-7)

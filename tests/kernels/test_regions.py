@@ -117,7 +117,7 @@ def test_grains_are_coarse_unknowns_where_sheets_resist_far_more_than_cells():
     sheets[0][7] = 1.0  # between cells 6 and 7 along x
     metal = np.zeros(shape, dtype=bool)
     metal[:2] = True
-    for cell_resistance, expected in ((0.3, 0), (0.1, 3)):
+    for cell_resistance, expected in ((0.08, 0), (0.05, 3)):
         pieces = regions.regions_of(sheets, cell_resistance, metal, "mirror")
         pieces.update(metal)
         assert pieces.count == expected  # two grains and the metal's body, or nothing that a coarse grid would miss

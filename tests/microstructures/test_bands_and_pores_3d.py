@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 
@@ -23,6 +24,7 @@ from microstructures import (
 from phasefield.grid import Grid, Lateral
 
 UM = 1e-6
+Area = Callable[[Microstructure], float]
 SIDES: list[Lateral] = ["periodic", "mirror"]
 BALL = 4.0 / 3.0 * np.pi
 
@@ -39,19 +41,12 @@ def boundary_area(made: Microstructure) -> float:
     return made.boundary_per_volume * ceramic_volume(made)
 
 
-def sheet_area(made: Microstructure) -> float:
-    """Return the area of all boundaries that the faces stand for: Σ face area / |n|_1 [m^2]."""
-    total = 0.0
-    for axis, weight in enumerate(made.sheet_weight):
-        inner = np.moveaxis(weight, axis, 0)[:-1]  # the last face is the first again, or closed
-        total += made.grid.face_area(axis) * np.sum(1.0 / inner[inner > 0.0])
-    return total
-
-
 @pytest.mark.parametrize(("angle", "normal"), [(0.0, 18.0), (90.0, 20.0)])
 @pytest.mark.parametrize("lateral", SIDES)
 @pytest.mark.parametrize("width", [2.4, 2.7, 0.3])
-def test_the_band_of_a_plane_is_exact(angle: float, normal: float, lateral: Lateral, width: float) -> None:
+def test_the_band_of_a_plane_is_exact(
+    angle: float, normal: float, lateral: Lateral, width: float, sheet_area: Area
+) -> None:
     grid = Grid((50, 45, 11), (0.4 * UM, 0.4 * UM, 0.5 * UM), lateral)
     made = build(grid, "bicrystal", 0.0, width * UM, angle=np.radians(angle))
     assert made.boundary_per_volume * UM == pytest.approx(1.0 / normal, rel=1e-12)
@@ -61,7 +56,9 @@ def test_the_band_of_a_plane_is_exact(angle: float, normal: float, lateral: Late
 
 @pytest.mark.parametrize("angle", [7.0, 30.0, 45.0, 62.0])
 @pytest.mark.parametrize("width", [2.4, 0.3])
-def test_tilted_planes_keep_the_volume_of_the_band_and_the_area_of_the_sheet(angle: float, width: float) -> None:
+def test_tilted_planes_keep_the_volume_of_the_band_and_the_area_of_the_sheet(
+    angle: float, width: float, sheet_area: Area
+) -> None:
     grid = Grid((81, 77, 5), (0.4 * UM, 0.3 * UM, 0.5 * UM), "mirror")
     made = build(grid, "bicrystal", 2.0 * UM, width * UM, angle=np.radians(angle))
     assert band_volume(made) == pytest.approx(width * UM * boundary_area(made), rel=0.015)
@@ -114,7 +111,9 @@ def test_the_bands_of_a_brick_wall_overlap_as_geometry_says(width: float, slack:
 
 @pytest.mark.parametrize("lateral", SIDES)
 @pytest.mark.parametrize("kind", ["voronoi", "bricks"])
-def test_sheets_lie_where_grains_differ_and_have_the_area_of_the_network(kind: str, lateral: Lateral) -> None:
+def test_sheets_lie_where_grains_differ_and_have_the_area_of_the_network(
+    kind: str, lateral: Lateral, sheet_area: Area
+) -> None:
     made = build(Grid((55, 50, 45), (0.4 * UM,) * 3, lateral), kind, 2.0 * UM, 2.4 * UM, grain_size=8.0 * UM)
     assert sheet_area(made) == pytest.approx(boundary_area(made), rel=0.02)
     for axis, weight in enumerate(made.sheet_weight):

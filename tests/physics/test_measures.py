@@ -25,11 +25,20 @@ def electrode(grid: Grid, plane: float) -> np.ndarray:
     return tanh_profile(grid.meshgrid()[0] - plane)
 
 
+def split(metal_fraction: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    return measures.split_metal(metal_fraction, measures.conducting_region(metal_fraction, grid.lateral))
+
+
+def dead(metal_fraction: np.ndarray, theta: np.ndarray, grid: Grid) -> float:
+    conducting = measures.conducting_region(metal_fraction, grid.lateral)
+    return measures.dead_volume(metal_fraction, conducting, theta, grid, 4.0 * UM)
+
+
 def test_depth_of_a_planar_front_does_not_feel_the_cells() -> None:
     grid = grid_2d()
     for position in np.linspace(5.0, 9.0, 37) * UM:
         metal_fraction = electrode(grid, position)
-        connected, isolated = measures.split_metal(metal_fraction, grid.lateral)
+        connected, isolated = split(metal_fraction, grid)
         depth = measures.penetration_depth(metal_fraction, connected, grid, 4.0 * UM)
         assert depth == pytest.approx(position - 4.0 * UM, abs=0.01 * grid.spacing[0])
         assert not isolated.any()
@@ -40,7 +49,7 @@ def test_an_isolated_disc_is_told_from_the_electrode() -> None:
     x, y = grid.meshgrid()
     disc = tanh_profile(np.hypot(x - 20.0 * UM, y - 9.0 * UM) - 3.0 * UM)
     metal_fraction = np.maximum(electrode(grid, 4.0 * UM), disc)
-    connected, isolated = measures.split_metal(metal_fraction, grid.lateral)
+    connected, isolated = split(metal_fraction, grid)
     assert measures.penetration_depth(metal_fraction, connected, grid, 4.0 * UM) == pytest.approx(0.0, abs=0.02 * UM)
     assert measures.penetration_depth(metal_fraction, isolated, grid, 4.0 * UM) == pytest.approx(
         19.0 * UM, abs=0.1 * UM
@@ -59,11 +68,11 @@ def test_dead_metal_counts_with_its_fraction_wherever_electrons_do_not_reach_it(
     area = np.pi * ((3.0 * UM) ** 2 + (np.pi * WIDTH) ** 2 / 3.0)  # of the tanh profile, its tail included
     for share in (1.0, 0.1):  # a tenth of it is metal nowhere, and still there
         metal_fraction = np.maximum(front, share * disc)
-        volume = measures.dead_volume(metal_fraction, theta, grid, 4.0 * UM)
+        volume = dead(metal_fraction, theta, grid)
         assert volume == pytest.approx(0.25 * share * area / (18.0 * UM), rel=0.03)
-    assert measures.dead_volume(front, theta, grid, 4.0 * UM) == 0.0
+    assert dead(front, theta, grid) == 0.0
     bridged = np.maximum(metal_fraction, 0.0012 * (np.abs(y - 9.0 * UM) < 0.5 * UM))
-    assert measures.dead_volume(bridged, theta, grid, 4.0 * UM) == 0.0
+    assert dead(bridged, theta, grid) == 0.0
 
 
 @pytest.mark.parametrize("lateral", ["periodic", "mirror"])
@@ -73,7 +82,7 @@ def test_a_finger_across_the_periodic_side_is_connected_through_it(lateral: str)
     metal_fraction = electrode(grid, 4.0 * UM)
     metal_fraction[:40, -2:] = 1.0
     metal_fraction[38:60, :2] = 1.0
-    connected, isolated = measures.split_metal(metal_fraction, grid.lateral)
+    connected, isolated = split(metal_fraction, grid)
     depths = [measures.penetration_depth(metal_fraction, m, grid, 4.0 * UM) for m in (connected, isolated)]
     root, tip = 40 * 0.4 * UM - 4.0 * UM, 60 * 0.4 * UM - 4.0 * UM
     if lateral == "periodic":
@@ -87,7 +96,7 @@ def test_cells_that_touch_at_a_corner_are_apart() -> None:
     metal_fraction = np.zeros(grid.shape)
     metal_fraction[0:2, 2] = 1.0
     metal_fraction[2:4, 3] = 1.0
-    connected, isolated = measures.split_metal(metal_fraction, grid.lateral)
+    connected, isolated = split(metal_fraction, grid)
     assert connected.sum() == 2
     assert isolated.sum() == 2
 
@@ -95,10 +104,10 @@ def test_cells_that_touch_at_a_corner_are_apart() -> None:
 def test_depth_is_zero_without_metal_and_behind_the_plane() -> None:
     grid = grid_2d()
     none = np.zeros(grid.shape)
-    connected, isolated = measures.split_metal(none, grid.lateral)
+    connected, isolated = split(none, grid)
     assert measures.penetration_depth(none, connected, grid, 0.0) == 0.0
     stripped = electrode(grid, 2.0 * UM)
-    connected, isolated = measures.split_metal(stripped, grid.lateral)
+    connected, isolated = split(stripped, grid)
     assert measures.penetration_depth(stripped, connected, grid, 4.0 * UM) == 0.0
     assert measures.penetration_depth(stripped, isolated, grid, 4.0 * UM) == 0.0
 
@@ -111,7 +120,7 @@ def test_overhang_counts_with_its_own_end() -> None:
     metal_fraction[:15, 0] = 1.0
     metal_fraction[12:15, 1] = 1.0
     metal_fraction[15, 1] = 0.25
-    connected, _ = measures.split_metal(metal_fraction, grid.lateral)
+    connected, _ = split(metal_fraction, grid)
     expected = 14.5 * UM + UM * 0.5 / 0.75
     assert measures.penetration_depth(metal_fraction, connected, grid, 0.0) == pytest.approx(expected)
 
@@ -121,17 +130,17 @@ def test_short_needs_connected_metal_in_the_last_layer() -> None:
     metal_fraction = np.zeros(grid.shape)
     metal_fraction[0] = 1.0
     metal_fraction[5:, 2] = 1.0
-    _, isolated = measures.split_metal(metal_fraction, grid.lateral)
-    assert not measures.is_short(metal_fraction, grid.lateral)
+    _, isolated = split(metal_fraction, grid)
+    assert not measures.is_short(measures.conducting_region(metal_fraction, grid.lateral))
     assert measures.penetration_depth(metal_fraction, isolated, grid, 1.0 * UM) == pytest.approx(9.0 * UM)
     metal_fraction[1:9, 4] = 1.0
-    connected, _ = measures.split_metal(metal_fraction, grid.lateral)
+    connected, _ = split(metal_fraction, grid)
     assert connected[8].any()
-    assert not measures.is_short(metal_fraction, grid.lateral)
+    assert not measures.is_short(measures.conducting_region(metal_fraction, grid.lateral))
     metal_fraction[9, 4] = 0.01  # its tail conducts, though it is not metal
-    assert measures.is_short(metal_fraction, grid.lateral)
+    assert measures.is_short(measures.conducting_region(metal_fraction, grid.lateral))
     metal_fraction[9, 4] = 1e-3
-    assert not measures.is_short(metal_fraction, grid.lateral)
+    assert not measures.is_short(measures.conducting_region(metal_fraction, grid.lateral))
 
 
 def test_a_neck_with_a_dip_connects() -> None:
@@ -139,7 +148,7 @@ def test_a_neck_with_a_dip_connects() -> None:
     metal_fraction = np.zeros(grid.shape)
     metal_fraction[:6, 2] = 1.0
     metal_fraction[3, 2] = 0.3
-    connected, isolated = measures.split_metal(metal_fraction, grid.lateral)
+    connected, isolated = split(metal_fraction, grid)
     assert connected[5, 2]
     assert not connected[3, 2]
     assert not isolated.any()
@@ -211,5 +220,5 @@ def test_tip_speed_before_the_first_micrometre_and_on_retreat() -> None:
 def test_one_dimension() -> None:
     grid = Grid((50, 1), (0.4 * UM, UM))
     metal_fraction = electrode(grid, 6.1 * UM)
-    connected, _ = measures.split_metal(metal_fraction, grid.lateral)
+    connected, _ = split(metal_fraction, grid)
     assert measures.penetration_depth(metal_fraction, connected, grid, 4.0 * UM) == pytest.approx(2.1 * UM, abs=5e-9)

@@ -43,6 +43,15 @@ def test_stopped_again_and_again_ends_the_same(
     small.assert_identical(folder, reference)
 
 
+def test_the_referee_resumes_as_well(tmp_path: Path, small: ModuleType) -> None:
+    case = small.case_of("1d", protocol__duration="2 s", solver__backend="fipy")
+    pf.run(case, out=tmp_path / "whole")
+    with pytest.raises(Stopped):
+        pf.run(case, out=tmp_path / "run", observers=[small.StopAt(7)])
+    pf.resume(tmp_path / "run")
+    small.assert_identical(tmp_path / "run", tmp_path / "whole")
+
+
 def test_a_resumed_run_says_so_and_counts_all_of_its_time(
     tmp_path: Path, small: ModuleType, uninterrupted: Callable[[str], Path]
 ) -> None:

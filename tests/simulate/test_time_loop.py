@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import pytest
 
+from phasefield import measures
 from phasefield.backends import NotConverged, NotFinite
 from phasefield.errors import RunError
 from phasefield.problem import Problem
-from phasefield.protocol import Protocol
+from phasefield.protocol import Protocol, Stage
 from phasefield.simulate import COURANT, GROWTH, OVERSHOOT, StepLimits, StepReport, simulate
 
 EVEN = StepLimits(first=2.0, largest=2.0)
@@ -211,3 +212,51 @@ def test_depth_and_volume_of_the_reports_follow_the_metal(problem, scripted) -> 
     assert last.penetration_depth_connected == pytest.approx(grown, abs=0.6 * problem.grid.spacing[0])
     assert last.metal_volume_connected == pytest.approx(grown, abs=0.6 * problem.grid.spacing[0])
     assert last.penetration_depth_isolated == last.metal_volume_isolated == 0.0
+
+
+def test_the_travel_of_a_front_is_what_was_asked_for(problem, scripted) -> None:
+    """More than the default of 0.15 cells, too, and whatever the interface width."""
+    for travel in (2e-8, 3e-7):
+        limits = StepLimits(first=0.1, travel=travel)
+        reports = run(problem, scripted(speed=lambda state, step: 1e-7), plate(duration=40.0), limits)
+        assert max(r.time_step for r in reports) == pytest.approx(travel / 1e-7)
+
+
+@pytest.mark.parametrize("travel", [None, 5e-8])
+def test_a_refined_run_takes_every_step_in_as_many(problem, scripted, travel: float | None) -> None:
+    """Bounded in turn by growth, change of U, travel and the longest step: a third of it after each time."""
+
+    def steps(refinement: float) -> list[tuple[float, float]]:
+        backend = scripted(
+            speed=lambda state, step: 2e-8 if state.time > 20.0 else 0.0,
+            change=lambda state, step: 1.5e-3 * step if 10.0 < state.time < 20.0 else 0.0,  # 2 mV in 1.3 s
+        )
+        limits = StepLimits(first=0.03, largest=5.0, travel=travel, refinement=refinement)
+        return [(r.time - r.time_step, r.time_step) for r in run(problem, backend, plate(duration=100.0), limits)[1:-3]]
+
+    plain, fine = steps(1.0), steps(3.0)
+    assert fine[0][1] == pytest.approx(0.01)
+    assert max(step for _, step in fine) == pytest.approx(max(step for _, step in plain) / 3.0)
+    assert len(fine) == pytest.approx(3.0 * len(plain), rel=0.12)
+    for start, end in ((0.5, 8.0), (14.0, 20.0), (24.0, 90.0)):
+        mean = [
+            sum(s for t, s in taken if start < t < end) / sum(start < t < end for t, _ in taken)
+            for taken in (plain, fine)
+        ]
+        assert mean[1] == pytest.approx(mean[0] / 3.0, rel=0.25), (start, end)
+
+
+def test_a_refined_ramp_has_more_steps(problem, scripted) -> None:
+    ramp = Protocol(steps=(Stage("current", 0.0, 10.0, duration=100.0),))
+    limits = StepLimits(first=2.0, refinement=4.0)
+    assert max(r.time_step for r in run(problem, scripted(), ramp, limits)) == pytest.approx(0.5)
+    assert max(r.time_step for r in run(problem, scripted(), ramp, StepLimits(first=2.0))) == pytest.approx(2.0)
+
+
+def test_what_conducts_is_looked_for_once_per_report(problem, scripted, monkeypatch) -> None:
+    """It costs far more than all that is measured on it."""
+    calls = []
+    real = measures.conducting_region
+    monkeypatch.setattr(measures, "conducting_region", lambda *arguments: calls.append(1) or real(*arguments))
+    reports = run(problem, scripted(), plate(duration=10.0))
+    assert len(calls) == len(reports)
