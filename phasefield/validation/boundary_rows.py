@@ -18,12 +18,16 @@ from phasefield.validation.common import (
     LLZO_IONIC,
     Check,
     Row,
+    allowed,
     backend_for,
     box_grid,
     electrons_only,
+    level,
     plain_problem,
+    shares,
     uniform_ceramic,
 )
+from postprocess.curves import Line, Panel
 
 if TYPE_CHECKING:
     from phasefield.backends.numba_cpu import NumbaBackend
@@ -192,20 +196,28 @@ def v14a(quick: bool = False) -> Row:
     cells = 128
     sheets = {"20 R_gb": 20.0} if quick else SHEETS
     checks = []
-    curves = {}
+    ions: dict[str, list[Line]] = {"resistance across": [], "conductance along": []}
     for name, factor in sheets.items():
         ratios = np.array([ions_at_boundary(cells, np.radians(t), factor * SHEET) for t in TILTS])
         for tilt, (across, along) in zip(TILTS, ratios, strict=True):
             allowed = 0.5 / (cells * np.cos(np.radians(tilt))) + 5e-3
             checks.append(Check(f"ionic resistance across, {name}, {tilt:g} deg", 1.0, float(across), 5e-3))
             checks.append(Check(f"ionic conductance along, {name}, {tilt:g} deg", 1.0, float(along), float(allowed)))
-        curves[f"ionic resistance across / exact, {name}"] = (np.array(TILTS), ratios[:, 0])
-        curves[f"ionic conductance along / exact, {name}"] = (np.array(TILTS), ratios[:, 1])
+        for lines, found in zip(ions.values(), ratios.T, strict=True):
+            lines.append(Line(f"{factor:g} x R of LLZO", np.array(TILTS), found))
     bands = [tilted_band(64, np.radians(tilt)) for tilt in TILTS]
     checks += [
         Check(f"electronic conductance along, {tilt:g} deg", 1.0, band, 0.03)
         for tilt, band in zip(TILTS, bands, strict=True)
     ]
-    curves["electronic conductance along / exact"] = (np.array(TILTS), np.array(bands))
     checks.append(Check("electronic conductance of a brick wall / network", 1.0, brick_wall(48), 0.1))
-    return Row("V14a", "grain boundaries tilted against the grid", tuple(checks), curves)
+    panels = [_tilt_panel(f"ionic {what} / exact [1]", lines, 5e-3) for what, lines in ions.items()]
+    electrons = [Line("computed", np.array(TILTS), np.array(bands))]
+    panels.append(_tilt_panel("electronic conductance along / exact [1]", electrons, 0.03))
+    return Row("V14a", "grain boundaries tilted against the grid", tuple(checks), (*panels, shares(checks)))
+
+
+def _tilt_panel(quantity: str, lines: list[Line], tolerance: float) -> Panel:
+    tilts = np.array(TILTS)
+    references = (level("exact", tilts, 1.0), *allowed(tilts, 1.0, tolerance))
+    return Panel("tilt against the grid [degrees]", quantity, (*references, *lines))

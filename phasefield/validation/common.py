@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from phasefield.physics.reaction import exchange_current_density
 from phasefield.problem import Ceramic, Contact, Kinetics, Metal, PlanarElectrode, Problem, Reaction
 from phasefield.protocol import Protocol
 from phasefield.simulate import StepLimits, simulate
+from postprocess.curves import Line, Panel
 
 TEMPERATURE = 298.15  # [K]
 LITHIUM_VOLUME = 1.30e-5  # [m^3/mol], MODEL 8
@@ -54,15 +56,22 @@ class Check:
         """Tell whether the error is a number within the tolerance."""
         return bool(self.error <= self.tolerance)
 
+    @property
+    def share(self) -> float:
+        """Return the error over the tolerance; infinite if nothing is allowed, or if the error is no number."""
+        if self.error == 0.0:
+            return 0.0
+        return self.error / self.tolerance if self.tolerance > 0.0 and math.isfinite(self.error) else math.inf
+
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the validation table. ``curves``: name to (x, y) arrays, for a figure."""
+    """One row of the validation table, and the panels of its figure: what was computed against the formula."""
 
     name: str
     target: str
     checks: tuple[Check, ...]
-    curves: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    panels: tuple[Panel, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -77,6 +86,23 @@ class Row:
             for c in self.checks
         ]
         return "\n".join(lines)
+
+
+def level(name: str, x: np.ndarray, value: float) -> Line:
+    """Return a horizontal reference line over the range of ``x``."""
+    return Line(name, np.array([np.min(x), np.max(x)]), np.full(2, value), exact=True)
+
+
+def allowed(x: np.ndarray, middle: float, tolerance: float) -> tuple[Line, Line]:
+    """Return the reference lines that computed values stay between, ``tolerance`` on either side of ``middle``."""
+    return level("allowed", x, middle - tolerance), level("allowed", x, middle + tolerance)
+
+
+def shares(checks: Sequence[Check]) -> Panel:
+    """Return a panel of errors over tolerances by the number of the check; infinite ones are left out."""
+    number = np.arange(1.0, len(checks) + 1.0)
+    lines = (level("allowed", number, 1.0), Line("computed", number, np.array([c.share for c in checks])))
+    return Panel("number of the check in the table", "error / allowed error", lines)
 
 
 def planar_profile(distance: np.ndarray, width: float) -> np.ndarray:

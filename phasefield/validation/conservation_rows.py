@@ -15,7 +15,8 @@ from phasefield.problem import Problem
 from phasefield.protocol import Protocol
 from phasefield.setup import build_setup
 from phasefield.simulate import StepLimits, StepReport, simulate
-from phasefield.validation.common import Check, Row
+from phasefield.validation.common import Check, Row, level, shares
+from postprocess.curves import Line, Panel
 
 # A small piece of the main case with weak boundaries, which metal enters within seconds.
 GROWING = {
@@ -115,20 +116,27 @@ def v16(quick: bool = False) -> Row:
     """No charge is lost: in the metal, in a step, in a whole run of every case that ships."""
     steps = 25 if quick else 150
     checks: list[Check] = []
-    curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    metal_lines: list[Line] = []
+    charge_lines: list[Line] = []
     for entry in list_cases():
         setup = build_setup(load_case(entry.name, REDUCED.get(entry.name)))
         witness = Witness(get_backend("numba", setup.problem, Tolerances()), setup.problem)
         last = run_steps(setup.problem, witness, setup.protocol, setup.limits, steps)
         metal, charge, turnover = _shares(witness)
         number = np.arange(1.0, len(turnover) + 1.0)
-        curves[f"{entry.name}: charge lost per step"] = (number, charge)
+        metal_lines.append(Line(entry.name, number, metal))
+        charge_lines.append(Line(entry.name, number, charge))
         checks += [
             Check(f"{entry.name}: metal against sources, each step", 0.0, float(metal.max()), 1e-12, False),
             Check(f"{entry.name}: charge, each step", 0.0, float(charge.max()), 1e-7, False),
             Check(f"{entry.name}: charge, whole run", 0.0, last.charge_balance_error, 1e-5, False),
         ]
-    return Row("V16", f"conservation of charge, every case that ships, up to {steps} steps", tuple(checks), curves)
+    number = np.array([1.0, steps])
+    panels = (
+        Panel("step", "charge lost / charge turned over [1]", (level("allowed", number, 1e-7), *charge_lines), "y"),
+        Panel("step", "metal lost / largest turnover [1]", (level("allowed", number, 1e-12), *metal_lines), "y"),
+    )
+    return Row("V16", f"conservation of charge, every case that ships, up to {steps} steps", tuple(checks), panels)
 
 
 # --- V20 --------------------------------------------------------------------------------------------------
@@ -176,4 +184,4 @@ def v20(quick: bool = False) -> Row:
     checks = _independence("llzo_grain_boundary", GROWING, duration, threads_only=False)
     checks += _independence("llzo_3d", CUBE, short, threads_only=quick)
     target = f"what must not matter, growing dendrites after {duration:g} s in 2-D, {short:g} s in 3-D"
-    return Row("V20", target, tuple(checks))
+    return Row("V20", target, tuple(checks), (shares(checks),))

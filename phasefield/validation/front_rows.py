@@ -27,15 +27,19 @@ from phasefield.validation.common import (
     TEMPERATURE,
     Check,
     Row,
+    allowed,
     backend_for,
     box_grid,
     centroid,
     follow,
+    level,
     line_grid,
     plain_problem,
     planar_profile,
+    shares,
     uniform_ceramic,
 )
+from postprocess.curves import Line, Panel
 
 if TYPE_CHECKING:
     from phasefield.backends.numba_cpu import NumbaBackend
@@ -96,8 +100,22 @@ def v1(quick: bool = False) -> Row:
         checks.append(Check(f"speed at eta = {1e3 * eta:g} mV [m/s]", speed, speeds[-1], 5e-3))
     line = np.linspace(-0.2, -0.005, 79)
     exact = np.array([butler_volmer(e, exchange) * LITHIUM_VOLUME / FARADAY for e in line])
-    curves = {"formula": (line, exact), "computed": (np.array(overpotentials), np.array(speeds))}
-    return Row("V1", "plain plating in 1-D at fixed overpotential: v = i V_m / F", tuple(checks), curves)
+    at = 1e3 * np.array(overpotentials)
+    ratio = np.array(speeds) / np.array([check.reference for check in checks])
+    panels = (
+        Panel(
+            r"overpotential $\eta$ [mV]",
+            "speed of the front [nm/s]",
+            (Line("formula", 1e3 * line, 1e9 * exact, exact=True), Line("computed", at, 1e9 * np.array(speeds))),
+            "y",
+        ),
+        Panel(
+            r"overpotential $\eta$ [mV]",
+            "speed computed / formula",
+            (level("formula", at, 1.0), *allowed(at, 1.0, 5e-3), Line("computed", at, ratio)),
+        ),
+    )
+    return Row("V1", "plain plating in 1-D at fixed overpotential: v = i V_m / F", tuple(checks), panels)
 
 
 # --- V3 ---------------------------------------------------------------------------------------------------
@@ -126,7 +144,7 @@ def v3(quick: bool = False) -> Row:
         "disc": radius - np.hypot(x - 4.013e-6, y - 3.979e-6),
         "flat front": 3.021e-6 - x,
     }
-    checks, curves = [], {}
+    checks, panels = [], []
     for name, distance in shapes.items():
         start = planar_profile(distance, width)
         xi = start.copy()
@@ -141,11 +159,18 @@ def v3(quick: bool = False) -> Row:
             checks.append(
                 Check("disc: largest minus smallest radius [cells]", 0.0, float(np.ptp(found)) / spacing, 0.15, False)
             )
-            curves["radius over angle"] = (np.linspace(0.0, 360.0, 48, endpoint=False), found)
+            panels.append(_roundness(found / spacing))
         else:
             moved = float(np.abs(front_position(xi, grid) - front_position(start, grid)).max())
         checks.append(Check(f"{name}: displacement [cells]", 0.0, moved / spacing, 0.02, False))
-    return Row("V3", f"a disc and a flat front at zero current, {steps} steps", tuple(checks), curves)
+    panels.append(shares(checks))
+    return Row("V3", f"a disc and a flat front at zero current, {steps} steps", tuple(checks), tuple(panels))
+
+
+def _roundness(found: np.ndarray) -> Panel:
+    angle = np.linspace(0.0, 360.0, len(found), endpoint=False)
+    lines = (level("formula", angle, 0.0), *allowed(angle, 0.0, 0.075), Line("computed", angle, found - found.mean()))
+    return Panel("direction [degrees]", "radius of the disc - mean [cells]", lines)
 
 
 # --- V5 ---------------------------------------------------------------------------------------------------
@@ -234,14 +259,15 @@ def critical_wavelength(cells: int) -> float:
 def v5(quick: bool = False) -> Row:
     """A wave on a flat front grows as linear stability says."""
     cells = 96 if quick else 128
-    checks, growths, curves = [], [], {}
+    checks, growths, waves = [], [], []
     wavelengths = (20e-6,) if quick else (5e-6, 10e-6, 20e-6, 50e-6)
     for wavelength in wavelengths:
         growth, times, amplitudes = measured_growth(wavelength, cells)
         growths.append(growth)
         what = f"growth at lambda = {1e6 * wavelength:g} um [1/s]"
         checks.append(Check(what, flat_front_growth(wavelength), growth, 0.06 if wavelength < 9e-6 else 0.03))
-        curves[f"amplitude at {1e6 * wavelength:g} um"] = (times, amplitudes)
+        name = rf"$\lambda$ = {1e6 * wavelength:g} µm"
+        waves.append(Line(name, times * flat_front_growth(wavelength), amplitudes / amplitudes[0]))
         still = growth_without_current(wavelength, cells) / flat_front_growth(wavelength)
         what = f"growth at {1e6 * wavelength:g} um without current, over that with"
         checks.append(Check(what, 0.0, still, 0.01, False))
@@ -249,9 +275,25 @@ def v5(quick: bool = False) -> Row:
         exact = 2.0 * math.pi * math.sqrt(ENERGY * LITHIUM_VOLUME / FARADAY * LLZO_IONIC / CURRENT)
         checks.append(Check("wavelength without growth [m]", exact, critical_wavelength(cells), 0.03))
     line = np.geomspace(3e-6, 60e-6, 100)
-    curves["formula"] = (line, np.array([flat_front_growth(w) for w in line]))
-    curves["computed"] = (np.array(wavelengths), np.array(growths))
-    return Row("V5", "stability of a flat front, 1 mA/cm2, gamma = 0.5 J/m2", tuple(checks), curves)
+    formula = np.array([flat_front_growth(w) for w in line])
+    grown = np.linspace(0.0, max(wave.x[-1] for wave in waves), 50)
+    panels = (
+        Panel(
+            r"wavelength $\lambda$ [µm]",
+            r"growth rate $s$ [$10^{-5}$ 1/s]",
+            (
+                Line("formula", 1e6 * line, 1e5 * formula, exact=True),
+                Line("computed", 1e6 * np.array(wavelengths), 1e5 * np.array(growths)),
+            ),
+            "x",
+        ),
+        Panel(
+            r"time $\times$ $s(\lambda)$ of the formula [1]",
+            "amplitude / first amplitude",
+            (Line("formula", grown, np.exp(grown), exact=True), *waves),
+        ),
+    )
+    return Row("V5", "stability of a flat front, 1 mA/cm2, gamma = 0.5 J/m2", tuple(checks), panels)
 
 
 # --- V14c -------------------------------------------------------------------------------------------------
@@ -294,5 +336,6 @@ def v14c(quick: bool = False) -> Row:
     times, creep = follow(problem, backend_for(problem, ionic=1e-6), protocol, 1e-2, beyond)
     worst = float(np.abs(creep).max()) / grid.spacing[1]
     checks = (Check("largest displacement of the flank [cells]", 0.0, worst, 1.0, False),)
-    curves = {"displacement [m]": (times, creep)}
-    return Row("V14c", f"flank of a filled grain boundary at U = -40 mV for {duration:g} s", checks, curves)
+    lines = (*allowed(times, 0.0, 1.0), Line("computed", times, creep / grid.spacing[1]))
+    panel = Panel("time [s]", "displacement of the flank [cells]", lines)
+    return Row("V14c", f"flank of a filled grain boundary at U = -40 mV for {duration:g} s", checks, (panel,))

@@ -27,10 +27,12 @@ from phasefield.validation.common import (
     backend_for,
     centroid,
     follow,
+    level,
     plain_problem,
     planar_profile,
     uniform_ceramic,
 )
+from postprocess.curves import Line, Panel
 
 RADIUS = 1e-6  # [m]
 SHAPES = {2: "disc", 3: "sphere"}
@@ -105,7 +107,7 @@ def growth_speed(dimension: int, cells: int, potential: float, travel: float) ->
 def v4(quick: bool = False) -> Row:
     """A disc and a sphere neither grow nor shrink at their equilibrium potential; U beyond it decides which."""
     travel = 0.02 if quick else 0.2
-    checks, curves = [], {}
+    checks, lines = [], []
     for dimension, cells in ((2, 20), (3, 15)) if quick else ((2, 40), (3, 24)):
         shape, exact = SHAPES[dimension], equilibrium_potential(dimension)
         potentials = np.array([0.9 * exact, 1.1 * exact])
@@ -116,9 +118,13 @@ def v4(quick: bool = False) -> Row:
             Check(f"{shape}, R / l = {cells}: U without growth [V]", exact, float(found), 0.02),
             Check(f"{shape}: shrinks at 0.9 U_eq and grows at 1.1 U_eq", 1.0, around, 0.0, False),
         ]
-        curves[f"{shape}: speed over U"] = (potentials, speeds)
+        lines.append(Line(f"{shape}, R / l = {cells}", potentials / exact, 1e9 * speeds))
+    highest = max(float(np.abs(line.y).max()) for line in lines)
+    formula = Line("formula: no growth at 1", np.ones(2), np.array([-highest, highest]), exact=True)
+    still = level("no growth", np.array([0.9, 1.1]), 0.0)
+    panel = Panel(r"$U$ / $U_\mathrm{eq}$ [1]", "growth of the radius [nm/s]", (formula, still, *lines))
     target = f"Gibbs-Thomson at R = {1e6 * RADIUS:g} um, gamma = {ENERGY:g} J/m2: U_eq = -gamma V_m K / F"
-    return Row("V4", target, tuple(checks), curves)
+    return Row("V4", target, tuple(checks), (panel,))
 
 
 # --- V6 ---------------------------------------------------------------------------------------------------
@@ -171,7 +177,7 @@ def measured_drift(
 def v6(quick: bool = False) -> Row:
     """A floating disc and a floating sphere drift toward the counter electrode."""
     full = ((2, 21, 16, 5.0), (3, 24, 8, 1.0))
-    checks, curves = [], {}
+    checks, drifts, speeds = [], [], []
     for dimension, cells, box, travel in ((2, 21, 8, 0.6), (3, 20, 4, 0.3)) if quick else full:
         for ratio in (1.0,) if quick else (1.0, 10.0):
             speed, change, times, place = measured_drift(dimension, ratio, cells, box, travel)
@@ -180,5 +186,27 @@ def v6(quick: bool = False) -> Row:
                 Check(f"{what}: speed over V_m J / F", drift_speed(ratio, dimension), speed, 0.02),
                 Check(f"{what}: change of volume", 0.0, change, 1e-6, False),
             ]
-            curves[f"{what}: centroid"] = (times, place)
-    return Row("V6", "drift of floating metal in a uniform current", tuple(checks), curves)
+            exact = drift_speed(ratio, dimension)
+            name = rf"{SHAPES[dimension]}, $\sigma_\mathrm{{i}} Z / R$ = {ratio:g}"
+            drifts.append(Line(name, 1e3 * times * exact * FRONT_SPEED / RADIUS, 1e3 * (place - place[0]) / RADIUS))
+            speeds.append((dimension, ratio, speed))
+    target = "drift of floating metal in a uniform current"
+    return Row("V6", target, tuple(checks), (_speed_panel(speeds), _drift_panel(drifts)))
+
+
+def _speed_panel(speeds: list[tuple[int, float, float]]) -> Panel:
+    ratios = np.geomspace(0.1, 100.0, 60)
+    lines = [
+        Line(f"formula, {shape}", ratios, np.array([drift_speed(r, dimension) for r in ratios]), exact=True)
+        for dimension, shape in SHAPES.items()
+    ]
+    for dimension, shape in SHAPES.items():
+        found = np.array([(ratio, speed) for of, ratio, speed in speeds if of == dimension])
+        lines.append(Line(f"computed, {shape}", found[:, 0], found[:, 1]))
+    return Panel(r"$\sigma_\mathrm{i} Z / R$ [1]", r"speed / ($V_\mathrm{m} J / F$) [1]", tuple(lines), "x")
+
+
+def _drift_panel(drifts: list[Line]) -> Panel:
+    ends = np.array([0.0, max(line.x[-1] for line in drifts)])
+    lines = (Line("formula", ends, ends, exact=True), *drifts)
+    return Panel(r"drift by the formula / $R$ [$10^{-3}$]", r"drift computed / $R$ [$10^{-3}$]", lines)

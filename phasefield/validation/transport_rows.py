@@ -31,14 +31,18 @@ from phasefield.validation.common import (
     TEMPERATURE,
     Check,
     Row,
+    allowed,
     backend_for,
     box_grid,
     electrons_only,
+    level,
     line_grid,
     plain_problem,
     planar_profile,
+    shares,
     uniform_ceramic,
 )
+from postprocess.curves import Line, Panel
 
 __all__ = ["v2", "v7", "v8", "v10", "v14a", "v17"]
 
@@ -107,16 +111,20 @@ def v2(quick: bool = False) -> Row:
     runs = {width: _plate(width, duration) for width in widths}
     _, errors, gained = runs[widths[-1]]
     worst = 1.0 + errors[np.argmax(np.abs(errors))]
-    curves = {f"relative error of V, l = {1e6 * w:g} um": (t, e) for w, (t, e, _) in runs.items()}
-    curves["largest relative error of V against l [m]"] = (
-        np.array(widths),
-        np.array([np.abs(runs[w][1]).max() for w in widths]),
+    lines = [Line(rf"$\ell$ = {1e6 * w:g} µm", t, 1e3 * e) for w, (t, e, _) in runs.items()]
+    over_time = (*allowed(lines[0].x, 0.0, 1.0), *lines)
+    largest = np.array([np.abs(runs[w][1]).max() for w in widths])
+    order = Line("first order", 1e6 * np.array(widths), 1e3 * largest[-1] * np.array(widths) / widths[-1], exact=True)
+    over_width = (order, Line("largest of all steps", order.x, 1e3 * largest))
+    panels = (
+        Panel("time [s]", r"relative error of the voltage [$10^{-3}$]", over_time),
+        Panel(r"interface width $\ell$ [µm]", r"relative error of the voltage [$10^{-3}$]", over_width, "xy"),
     )
     checks = (
         Check("V / J (L / sigma + 2 Z), worst of all steps", 1.0, float(worst), 1e-3),
         Check("metal gained / metal lost", 1.0, gained, 10.0 * Tolerances().ionic),
     )
-    return Row("V2", "1-D galvanostatic cell: voltage and charge", checks, curves)
+    return Row("V2", "1-D galvanostatic cell: voltage and charge", checks, panels[:1] if quick else panels)
 
 
 # --- V7 -----------------------------------------------------------------------------------------------------
@@ -166,7 +174,18 @@ def v7(quick: bool = False) -> Row:
             False,
         ),
     )
-    return Row("V7", "n-type mixed conductor in 1-D", checks, {"exact m [V]": (x, exact), "m [V]": (x, measured)})
+    place, error = 1e6 * x, np.abs(measured - exact) / thermal
+    panels = (
+        Panel(
+            "x [µm]",
+            r"$m = -U$ [mV]",
+            (Line("formula", place, 1e3 * exact, exact=True), Line("computed", place, 1e3 * measured)),
+        ),
+        Panel(
+            "x [µm]", r"error of $F m / RT$ [1]", (level("allowed", place, 1e-6), Line("computed", place, error)), "y"
+        ),
+    )
+    return Row("V7", "n-type mixed conductor in 1-D", checks, panels)
 
 
 # --- V8 -----------------------------------------------------------------------------------------------------
@@ -225,7 +244,7 @@ def v8(quick: bool = False) -> Row:
         ),
         Check("interior extrema of U", 0, turns, 0.0, False),
     ]
-    curves = {"U [V], uniform": (x, potential), "exact U [V], uniform": (x, electronic - ionic)}
+    panels = [_potential_panel("uniform", x, potential, x, electronic - ionic)]
 
     grid, state = _constant_conductor(layered=True)
     potential = _difference(state)[:, 0]
@@ -239,8 +258,19 @@ def v8(quick: bool = False) -> Row:
     ends = 1.5 * potential[LAST - 1] - 0.5 * potential[LAST - 2]
     jump = electrons * thick / leaky - ions * thick / resistive
     checks.append(Check("change of U over a leaky layer [V]", jump, float(ends - begins), 1e-9))
-    curves["U [V], leaky layer"] = (x, potential)
-    return Row("V8", "constant conductivities, and a leaky layer", tuple(checks), curves)
+    thickness = np.array([FIRST * grid.spacing[0], thick, (grid.shape[0] - LAST) * grid.spacing[0]])
+    slopes = electrons / (LLZO_ELECTRONIC * np.array([1.0, LEAKY, 1.0])) - ions / (
+        CERAMIC_IONIC * np.array([1.0, RESISTIVE, 1.0])
+    )
+    corners = np.concatenate([[0.0], np.cumsum(thickness)])
+    exact = np.concatenate([[0.0], np.cumsum(slopes * thickness)]) - ions * LLZO_INTERFACE
+    panels.append(_potential_panel("leaky layer", x, potential, corners, exact))
+    return Row("V8", "constant conductivities, and a leaky layer", tuple(checks), tuple(panels))
+
+
+def _potential_panel(what: str, x: np.ndarray, potential: np.ndarray, at: np.ndarray, exact: np.ndarray) -> Panel:
+    lines = (Line("formula", 1e6 * at, 1e3 * exact, exact=True), Line(f"computed, {what}", 1e6 * x, 1e3 * potential))
+    return Panel("x [µm]", r"$U = \varphi_\mathrm{e} - \varphi_\mathrm{i}$ [mV]", lines)
 
 
 def _deviation(field: np.ndarray, exact: np.ndarray) -> float:
@@ -286,7 +316,14 @@ def v10(quick: bool = False) -> Row:
         for kind, factor in factors.items()
         for stacked, value in exact.items()
     )
-    return Row("V10", "laminates", checks)
+    ends = np.array(list(exact.values()))
+    computed = [
+        Line(kind, ends, np.array([check.measured for check in checks if check.what.startswith(kind)]))
+        for kind in factors
+    ]
+    agreement = (Line("formula", ends, ends, exact=True), *computed)
+    panel = Panel("conductivity by the formula [S/m]", "conductivity computed [S/m]", agreement, "xy")
+    return Row("V10", "laminates", checks, (panel, shares(checks)))
 
 
 # --- V17 ----------------------------------------------------------------------------------------------------
@@ -304,7 +341,7 @@ def v17(quick: bool = False) -> Row:
     """
     steps = 20 if quick else 100
     checks: list[Check] = []
-    curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    lines: list[Line] = []
     for law in ("constant", "n_type"):
         for capacitance in ("true", "false"):
             what = f"{law}, capacitance {'on' if capacitance == 'true' else 'off'}"
@@ -323,8 +360,10 @@ def v17(quick: bool = False) -> Row:
                 if report.step == steps:
                     break
             checks.append(Check(f"deviation between planes, {what}", 0.0, max(errors), 1e-6, False))
-            curves[what] = (np.array(times), np.array(errors))
-    return Row("V17", "total current through every plane, at every step", tuple(checks), curves)
+            lines.append(Line(what, np.array(times), np.array(errors)))
+    limit = level("allowed", np.concatenate([line.x for line in lines]), 1e-6)
+    panel = Panel("time [s]", "deviation of the current between planes [1]", (limit, *lines), "y")
+    return Row("V17", "total current through every plane, at every step", tuple(checks), (panel,))
 
 
 # --- shared -------------------------------------------------------------------------------------------------
