@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import phasefield
-from phasefield.cli import cases, converge, crosscheck, doctor, export, materials, plot, runs
+from phasefield.cli import cases, converge, crosscheck, doctor, export, materials, plot, runs, validate
 
 app = typer.Typer(
     name="phasefield",
@@ -29,6 +29,7 @@ app.command()(plot.plot)
 app.command()(export.export)
 app.command()(converge.converge)
 app.command()(crosscheck.crosscheck)
+app.command()(validate.validate)
 app.command()(doctor.doctor)
 
 
