@@ -8,7 +8,7 @@ import numpy as np
 from fipy import FaceVariable
 
 from phasefield.backends.fipy_mesh import Faces
-from phasefield.numerics.interface import CLIP, FARTHEST, REGULARISATION, stable_sub_step
+from phasefield.numerics.interface import CLIP, FARTHEST, FLATTEST, REGULARISATION, stable_sub_step
 from phasefield.problem import Problem
 
 
@@ -30,8 +30,8 @@ class Interface:
         self.flux = FaceVariable(mesh=mesh, rank=1, value=0.0)
         self.outflow = self.flux.divergence
 
-    def _normals(self, psi: np.ndarray, obstacle: np.ndarray) -> np.ndarray:
-        """Return n = grad psi / |grad psi| on every face, along its axis.
+    def _normals(self, psi: np.ndarray, obstacle: np.ndarray, flattest: float) -> np.ndarray:
+        """Return n = grad psi / max(|grad psi|, flattest / l) on every face, along its axis.
 
         A cell does not see a neighbour whose ``obstacle`` exceeds its own barrier: it takes its own psi for it.
         """
@@ -41,13 +41,13 @@ class Interface:
         (barrier, other), (obstacle_here, obstacle_there) = f.sides(self.pressure), f.sides(obstacle)
         seen_here = np.where(obstacle_there > barrier, 0.0, rise)
         seen_there = np.where(obstacle_here > other, 0.0, rise)
-        square = (rise / f.distance) ** 2 + (REGULARISATION / self.width) ** 2
+        square = (rise / f.distance) ** 2
         for axis, d in enumerate(self.spacing):
             # Over both neighbours along this axis, as the cell sees them; then the mean of a face's two cells.
             across = f.gather(np.where(f.axis == axis, seen_here, 0.0), np.where(f.axis == axis, seen_there, 0.0))
             first, second = f.sides(across)
             square += np.where(f.axis == axis, 0.0, ((first + second) / (4.0 * d)) ** 2)
-        return rise / f.distance / np.sqrt(square)
+        return rise / f.distance / np.sqrt(np.maximum(square, (flattest / self.width) ** 2))
 
     def _divergence(self, values: np.ndarray) -> np.ndarray:
         """Return the divergence of a flux on faces, > 0 from the first to the second cell."""
@@ -58,7 +58,7 @@ class Interface:
         """Return K = -div n [1/m]; normals do not cross a step of p_acc."""
         psi = _profile_coordinate(xi)
         here, there = self.faces.sides(self.pressure)
-        normals = np.where(here == there, self._normals(psi, self.pressure), 0.0)
+        normals = np.where(here == there, self._normals(psi, self.pressure, REGULARISATION), 0.0)
         return np.where(np.abs(psi) < FARTHEST, -self._divergence(normals), 0.0)
 
     def restored(self, xi: np.ndarray, travel: float, inert: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ class Interface:
         theta_here, theta_there = f.sides(theta)
         theta_face = 2.0 * theta_here * theta_there / (theta_here + theta_there)
         for _ in range(steps):
-            normal = self._normals(_profile_coordinate(xi), obstacle)
+            normal = self._normals(_profile_coordinate(xi), obstacle, FLATTEST)
             (here, there), (q_here, q_there) = f.sides(xi), f.sides(xi * (1.0 - xi))
             bend = 2.0 * np.sinh(f.distance * normal / (2.0 * width)) * np.sqrt(np.maximum(q_here * q_there, 0.0))
             flux = theta_face * width / f.distance * (there - here - bend)  # > 0 fills the first cell

@@ -2,13 +2,13 @@
 
 A profile xi = 1 / (1 + exp(-psi)) with psi = (signed distance) / width is restored by the flux
 
-    theta M [ width grad(xi) - xi (1 - xi) n ],   n = grad(psi) / |grad(psi)|
+    theta M [ width grad(xi) - xi (1 - xi) n ],   n = grad(psi) / max(|grad(psi)|, 0.8 / width)
 
 (Chiu and Lin 2011; Mirjalili and Mani 2020). On a face between cells i and i + 1 the form used here,
 
     theta_f M (width / d) [ xi_{i+1} - xi_i - 2 sinh(d n_f / 2 width) sqrt(q_i q_{i+1}) ],   q = xi (1 - xi),
 
-vanishes for every planar profile, tilted or not (exactly, but for the regularisation of n: 5e-7 of n).
+vanishes for every planar profile, tilted or not.
 
 Arrays are boxes ``[i, j, k]`` as in ``multigrid``: a 2-D grid is one layer along the middle axis. Those called *padded*
 (``psi`` and barriers) carry one ghost layer along the first and the last axis, mirrored along x; along the middle axis
@@ -25,7 +25,11 @@ from numba import njit, prange
 CLIP = 1e-12  # xi is kept this far from 0 and 1, for psi only
 FARTHEST = 27.63  # |psi| at that distance
 NEGLIGIBLE = CLIP  # of a cell: no flux so small is computed
-REGULARISATION = 1e-3  # of |grad psi| in units of 1 / width
+REGULARISATION = 1e-3  # of 1 / width: the least |grad psi| that a curvature's n = grad(psi) / |grad(psi)| divides by
+# The same for the profile flux. Where psi is flatter than 1 / width, n would make xi diffuse backward along the front,
+# without bound as psi gets flat: refining the grid at a given width then moves a filament by 28 % instead of 1 %. With
+# 0.9 and more a front whose overpotential differs across it (Z below 1 ohm cm^2) is not held together any longer.
+FLATTEST = 0.8
 
 
 def stable_sub_step(spacing, width: float, capacity: np.ndarray, periodic: bool) -> float:
@@ -133,14 +137,14 @@ def _difference_z(psi, barrier, obstacle, i, j, k):
 def _normal_x(psi, barrier, obstacle, i, j, k, dx, dy, dz, periodic, floor):
     """Component along x of n on the face between padded cells i and i + 1."""
     along = (psi[i + 1, j, k] - psi[i, j, k]) / dx
-    square = along * along + floor
+    square = along * along
     z = _difference_z(psi, barrier, obstacle, i, j, k) + _difference_z(psi, barrier, obstacle, i + 1, j, k)
     square += (z / (4.0 * dz)) ** 2
     if psi.shape[1] > 1:
         y = _difference_y(psi, barrier, obstacle, i, j, k, periodic)
         y += _difference_y(psi, barrier, obstacle, i + 1, j, k, periodic)
         square += (y / (4.0 * dy)) ** 2
-    return along / math.sqrt(square)
+    return along / math.sqrt(max(square, floor))
 
 
 @njit(cache=True, forceinline=True)
@@ -150,21 +154,21 @@ def _normal_y(psi, barrier, obstacle, i, j, k, dx, dy, dz, periodic, floor):
     along = (psi[i, after, k] - psi[i, j, k]) / dy
     x = _difference_x(psi, barrier, obstacle, i, j, k) + _difference_x(psi, barrier, obstacle, i, after, k)
     z = _difference_z(psi, barrier, obstacle, i, j, k) + _difference_z(psi, barrier, obstacle, i, after, k)
-    return along / math.sqrt(along * along + (x / (4.0 * dx)) ** 2 + (z / (4.0 * dz)) ** 2 + floor)
+    return along / math.sqrt(max(along * along + (x / (4.0 * dx)) ** 2 + (z / (4.0 * dz)) ** 2, floor))
 
 
 @njit(cache=True, forceinline=True)
 def _normal_z(psi, barrier, obstacle, i, j, k, dx, dy, dz, periodic, floor):
     """Component along z of n on the face between padded cells k and k + 1."""
     along = (psi[i, j, k + 1] - psi[i, j, k]) / dz
-    square = along * along + floor
+    square = along * along
     x = _difference_x(psi, barrier, obstacle, i, j, k) + _difference_x(psi, barrier, obstacle, i, j, k + 1)
     square += (x / (4.0 * dx)) ** 2
     if psi.shape[1] > 1:
         y = _difference_y(psi, barrier, obstacle, i, j, k, periodic)
         y += _difference_y(psi, barrier, obstacle, i, j, k + 1, periodic)
         square += (y / (4.0 * dy)) ** 2
-    return along / math.sqrt(square)
+    return along / math.sqrt(max(square, floor))
 
 
 @njit(cache=True, forceinline=True)
@@ -236,7 +240,7 @@ def _matters(xi_a, xi_b):
 def _plane_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, i, along, rate):
     """Write what the faces within plane i give to ``rate``, and into ``along`` the flux to plane i + 1."""
     nx, ny, nz = xi.shape
-    floor = (REGULARISATION / width) ** 2
+    floor = (FLATTEST / width) ** 2
     rate[i] = 0.0
     along[i] = 0.0
     for j in range(ny):

@@ -11,8 +11,6 @@ from phasefield.numerics import interface
 
 WIDTH = 0.6
 SPACING = (0.4, 0.5, 0.3)
-# n = grad psi / sqrt(|grad psi|^2 + (REGULARISATION / width)^2) makes the resting profile this much wider
-RESTING = WIDTH / np.sqrt(1.0 - interface.REGULARISATION**2)
 BOTH_SIDES = pytest.mark.parametrize("periodic", [True, False], ids=["periodic", "mirror"])
 
 
@@ -73,28 +71,44 @@ def test_planar_profile_rests_at_any_tilt_and_has_no_curvature(shape, normal) ->
     distance = sum(a * (x - x.mean() - 0.07) for a, x in zip(n, centres(shape), strict=True))
     inner = tuple(slice(2, -2) if size > 1 else slice(None) for size in shape)  # sides of the box tilt otherwise
     near = np.abs(distance[inner]) < 24 * WIDTH
-    rate = rate_of(logistic(distance / RESTING), periodic=False)[inner]
+    rate = rate_of(logistic(distance / WIDTH), periodic=False)[inner]
     assert np.abs(rate[near]).max() * WIDTH < 1e-12
-    nominal = rate_of(logistic(distance / WIDTH), periodic=False)[inner]
-    assert np.abs(nominal).max() * WIDTH < interface.REGULARISATION**2
     assert np.abs(curvature_of(logistic(distance / WIDTH), periodic=False)[inner]).max() < 1e-3 / WIDTH
-    too_wide = rate_of(logistic(distance / (2.0 * WIDTH)), periodic=False)[inner]
-    assert np.abs(too_wide).max() * WIDTH > 1e-2
+    too_steep = rate_of(logistic(distance / (0.5 * WIDTH)), periodic=False)[inner]
+    assert np.abs(too_steep).max() * WIDTH > 1e-2
 
 
+@pytest.mark.parametrize("factor", [0.5, 1.2])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_wrong_width_is_driven_to_the_right_one(axis: int) -> None:
+def test_wrong_width_is_driven_to_the_right_one(axis: int, factor: float) -> None:
     shape = [1, 1, 1]
     shape[axis] = n = round(32.0 / SPACING[axis])
     x = centres(tuple(shape))[axis]
-    xi = logistic((16.0 - x) / (2.0 * WIDTH))
+    xi = logistic((16.0 - x) / (factor * WIDTH))
     before = xi.sum()
-    restore(xi, 60.0, 8000, periodic=False)
+    restore(xi, 30.0, 4000, periodic=False)
     psi = np.log(xi / (1.0 - xi)).reshape(n)
     steep = (psi[1:] > -4.5) & (psi[:-1] < 4.5)
     assert steep.sum() > 8
-    np.testing.assert_allclose(np.diff(psi)[steep], -SPACING[axis] / RESTING, rtol=1e-6)
+    np.testing.assert_allclose(np.diff(psi)[steep], -SPACING[axis] / WIDTH, rtol=1e-6)
     assert xi.sum() == pytest.approx(before, rel=1e-13)
+
+
+def test_a_profile_that_is_far_too_wide_hardly_sharpens_along_its_front() -> None:
+    """Backward diffusion along the front has the coefficient (1 / FLATTEST - 1) width; with n of length 1 it is 3 width."""
+    shape = (64, 1, 48)
+    x, _, z = centres(shape)
+    k, waviness = 2.0 * np.pi / (shape[2] * SPACING[2]) * 3.0, 1e-5
+
+    def rate(amplitude: float) -> np.ndarray:
+        psi = (x.mean() - x) / (4.0 * WIDTH) + amplitude * np.cos(k * z)
+        return rate_of(logistic(psi), periodic=True)
+
+    middle = shape[0] // 2
+    response = (rate(waviness) - rate(-waviness))[middle, 0] @ np.cos(k * z[0, 0]) / (shape[2] * waviness)
+    growth = response / 0.25  # xi (1 - xi) in the middle: what a change of psi is to one of xi
+    discrete = (2.0 / SPACING[2] * np.sin(0.5 * k * SPACING[2])) ** 2
+    assert growth == pytest.approx((1.0 / interface.FLATTEST - 1.0) * WIDTH * discrete, rel=0.05)
 
 
 def noise(shape, seed: int) -> dict:
