@@ -39,19 +39,27 @@ def run_facts(
     case_text : the case with every default filled in; its SHA-256 identifies the case.
     extra : further entries, such as assumed parameters.
     """
-    packages = {p: metadata.version(p) for p in ("numpy", "scipy", "numba", "vtk")}
     return {
         "format": FORMAT,
         "name": name,
         "question": question,
         "outcome": RUNNING,
         "case_sha256": hashlib.sha256(case_text.encode()).hexdigest(),
-        "versions": {"phasefield": __version__, "python": platform.python_version(), **packages},
+        "versions": versions("numpy", "scipy", "numba", "vtk"),
         "source_revision": source_revision(),
         "seed": seed,
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count(), "threads": threads},
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **(extra or {}),
+    }
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the versions of this package, of Python and of ``packages``."""
+    return {
+        "phasefield": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
     }
 
 

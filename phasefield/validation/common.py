@@ -15,7 +15,7 @@ from phasefield.physics.reaction import exchange_current_density
 from phasefield.problem import Ceramic, Contact, Kinetics, Metal, PlanarElectrode, Problem, Reaction
 from phasefield.protocol import Protocol
 from phasefield.simulate import StepLimits, simulate
-from postprocess.curves import Line, Panel
+from postprocess.curves import ALLOWED, Line, Panel
 
 TEMPERATURE = 298.15  # [K]
 LITHIUM_VOLUME = 1.30e-5  # [m^3/mol], MODEL 8
@@ -93,15 +93,16 @@ def level(name: str, x: np.ndarray, value: float) -> Line:
     return Line(name, np.array([np.min(x), np.max(x)]), np.full(2, value), exact=True)
 
 
-def allowed(x: np.ndarray, middle: float, tolerance: float) -> tuple[Line, Line]:
+def allowed(x: np.ndarray, middle: float, tolerance: float | np.ndarray) -> tuple[Line, Line]:
     """Return the reference lines that computed values stay between, ``tolerance`` on either side of ``middle``."""
-    return level("allowed", x, middle - tolerance), level("allowed", x, middle + tolerance)
+    off = np.broadcast_to(tolerance, x.shape)
+    return Line(ALLOWED, x, middle - off, exact=True), Line(ALLOWED, x, middle + off, exact=True)
 
 
 def shares(checks: Sequence[Check]) -> Panel:
     """Return a panel of errors over tolerances by the number of the check; infinite ones are left out."""
     number = np.arange(1.0, len(checks) + 1.0)
-    lines = (level("allowed", number, 1.0), Line("computed", number, np.array([c.share for c in checks])))
+    lines = (level(ALLOWED, number, 1.0), Line("computed", number, np.array([c.share for c in checks])))
     return Panel("number of the check in the table", "error / allowed error", lines)
 
 

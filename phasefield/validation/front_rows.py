@@ -336,6 +336,6 @@ def v14c(quick: bool = False) -> Row:
     times, creep = follow(problem, backend_for(problem, ionic=1e-6), protocol, 1e-2, beyond)
     worst = float(np.abs(creep).max()) / grid.spacing[1]
     checks = (Check("largest displacement of the flank [cells]", 0.0, worst, 1.0, False),)
-    lines = (*allowed(times, 0.0, 1.0), Line("computed", times, creep / grid.spacing[1]))
-    panel = Panel("time [s]", "displacement of the flank [cells]", lines)
+    lines = (*allowed(times, 0.0, 1.0), Line("computed", times, creep / grid.spacing[1], joined=True))
+    panel = Panel("time [s]", "displacement of the flank [cells]", lines, "x")
     return Row("V14c", f"flank of a filled grain boundary at U = -40 mV for {duration:g} s", checks, (panel,))

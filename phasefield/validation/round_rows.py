@@ -118,9 +118,9 @@ def v4(quick: bool = False) -> Row:
             Check(f"{shape}, R / l = {cells}: U without growth [V]", exact, float(found), 0.02),
             Check(f"{shape}: shrinks at 0.9 U_eq and grows at 1.1 U_eq", 1.0, around, 0.0, False),
         ]
-        lines.append(Line(f"{shape}, R / l = {cells}", potentials / exact, 1e9 * speeds))
+        lines.append(Line(f"{shape}, R / l = {cells}", potentials / exact, 1e9 * speeds, joined=True))
     highest = max(float(np.abs(line.y).max()) for line in lines)
-    formula = Line("formula: no growth at 1", np.ones(2), np.array([-highest, highest]), exact=True)
+    formula = Line("formula", np.ones(2), np.array([-highest, highest]), exact=True)
     still = level("no growth", np.array([0.9, 1.1]), 0.0)
     panel = Panel(r"$U$ / $U_\mathrm{eq}$ [1]", "growth of the radius [nm/s]", (formula, still, *lines))
     target = f"Gibbs-Thomson at R = {1e6 * RADIUS:g} um, gamma = {ENERGY:g} J/m2: U_eq = -gamma V_m K / F"

@@ -166,11 +166,12 @@ def _checks_of(blocked: Blocked, law: ElectronicLaw, run: Relaxation) -> list[Ch
 
 def _profile_panel(blocked: Blocked, runs: dict[ElectronicLaw, Relaxation]) -> Panel:
     place = np.linspace(0.0, 1.0, 201)
-    lines = [Line(f"series, D t / L² = {fo:g}", place, relaxing_potential(blocked, place, fo), True) for fo in FOURIER]
+    lines = [Line("series", place, relaxing_potential(blocked, place, fo), True) for fo in FOURIER]
     for law, run in runs.items():
         some = slice(None, None, len(run.place) // 20)
-        lines += [Line(f"{law}, {fo:g}", run.place[some], u[some]) for fo, u in zip(FOURIER, run.profiles, strict=True)]
-    return Panel(f"x / L, {blocked} blocked at x = L", "U / V", tuple(lines))
+        lines += [Line(law, run.place[some], u[some]) for u in run.profiles]
+    times = ", ".join(f"{fo:g}" for fo in FOURIER)
+    return Panel(f"x / L, {blocked} blocked at x = L", f"U / V at D t / L² = {times}", tuple(lines))
 
 
 def _current_panel(runs: dict[ElectronicLaw, Relaxation], step: float) -> Panel:

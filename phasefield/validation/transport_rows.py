@@ -42,7 +42,7 @@ from phasefield.validation.common import (
     shares,
     uniform_ceramic,
 )
-from postprocess.curves import Line, Panel
+from postprocess.curves import ALLOWED, Line, Panel
 
 __all__ = ["v2", "v7", "v8", "v10", "v14a", "v17"]
 
@@ -111,7 +111,7 @@ def v2(quick: bool = False) -> Row:
     runs = {width: _plate(width, duration) for width in widths}
     _, errors, gained = runs[widths[-1]]
     worst = 1.0 + errors[np.argmax(np.abs(errors))]
-    lines = [Line(rf"$\ell$ = {1e6 * w:g} µm", t, 1e3 * e) for w, (t, e, _) in runs.items()]
+    lines = [Line(rf"$\ell$ = {1e6 * w:g} µm", t, 1e3 * e, joined=True) for w, (t, e, _) in runs.items()]
     over_time = (*allowed(lines[0].x, 0.0, 1.0), *lines)
     largest = np.array([np.abs(runs[w][1]).max() for w in widths])
     order = Line("first order", 1e6 * np.array(widths), 1e3 * largest[-1] * np.array(widths) / widths[-1], exact=True)
@@ -181,9 +181,7 @@ def v7(quick: bool = False) -> Row:
             r"$m = -U$ [mV]",
             (Line("formula", place, 1e3 * exact, exact=True), Line("computed", place, 1e3 * measured)),
         ),
-        Panel(
-            "x [µm]", r"error of $F m / RT$ [1]", (level("allowed", place, 1e-6), Line("computed", place, error)), "y"
-        ),
+        Panel("x [µm]", r"error of $F m / RT$ [1]", (level(ALLOWED, place, 1e-6), Line("computed", place, error)), "y"),
     )
     return Row("V7", "n-type mixed conductor in 1-D", checks, panels)
 
@@ -352,17 +350,15 @@ def v17(quick: bool = False) -> Row:
             setup, solver = build_setup(case), case.solver
             tolerances = Tolerances(solver.ionic_tolerance, solver.electronic_tolerance, solver.potential_tolerance)
             backend = get_backend("numba", setup.problem, tolerances)
-            times: list[float] = []
             errors: list[float] = []
             for _, report in simulate(setup.problem, backend, setup.protocol, setup.limits):
-                times.append(report.time)
                 errors.append(report.plane_current_error)
                 if report.step == steps:
                     break
             checks.append(Check(f"deviation between planes, {what}", 0.0, max(errors), 1e-6, False))
-            lines.append(Line(what, np.array(times), np.array(errors)))
-    limit = level("allowed", np.concatenate([line.x for line in lines]), 1e-6)
-    panel = Panel("time [s]", "deviation of the current between planes [1]", (limit, *lines), "y")
+            lines.append(Line(what, np.arange(float(len(errors))), np.array(errors), joined=True))
+    limit = level(ALLOWED, np.array([0.0, steps]), 1e-6)
+    panel = Panel("step", "deviation between planes [1]", (limit, *lines), "y")
     return Row("V17", "total current through every plane, at every step", tuple(checks), (panel,))
 
 

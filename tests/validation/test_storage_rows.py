@@ -37,18 +37,6 @@ def with_ceramic(problem: Problem, **maps: Any) -> Problem:
     return dataclasses.replace(problem, ceramic=dataclasses.replace(problem.ceramic, **maps))
 
 
-def test_v9_hebb_wagner_transient() -> None:
-    row = storage_rows.v9(quick=True)
-    assert row.passed, str(row)
-    assert len(row.checks) == 29
-
-
-@pytest.mark.ci
-def test_v9_in_full() -> None:
-    row = storage_rows.v9()
-    assert row.passed, str(row)
-
-
 @pytest.mark.parametrize("blocked", ["ions", "electrons"])
 def test_v9_series_solves_the_diffusion_equation(blocked: storage_rows.Blocked) -> None:
     """Against 200 cells with dU/dt = d2U/dx2, by the exponential of their matrix: U = 0 at x = 0, U = 1 or slope -1 at 1."""

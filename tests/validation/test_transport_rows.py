@@ -31,17 +31,6 @@ def failed(row: Row) -> list[str]:
 # --- V2 -----------------------------------------------------------------------------------------------------
 
 
-def test_v2_voltage_and_charge_of_a_flat_cell() -> None:
-    row = transport_rows.v2(quick=True)
-    assert row.passed, str(row)
-
-
-@pytest.mark.ci
-def test_v2_in_full() -> None:
-    row = transport_rows.v2()
-    assert row.passed, str(row)
-
-
 def test_v2_notices_a_wrong_conductivity(monkeypatch: pytest.MonkeyPatch) -> None:
     spoil(monkeypatch, lambda p: with_ceramic(p, ionic_conductivity=1.01 * p.ceramic.ionic_conductivity))
     assert failed(transport_rows.v2(quick=True)) == ["V / J (L / sigma + 2 Z), worst of all steps"]
@@ -57,11 +46,6 @@ def test_v2_notices_metal_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 # --- V7 -----------------------------------------------------------------------------------------------------
-
-
-def test_v7_mixed_conductor() -> None:
-    row = transport_rows.v7()
-    assert row.passed, str(row)
 
 
 def test_v7_reference_is_that_of_the_table() -> None:
@@ -85,11 +69,6 @@ def test_v7_notices_faces_that_are_not_n_type(monkeypatch: pytest.MonkeyPatch) -
 # --- V8 -----------------------------------------------------------------------------------------------------
 
 
-def test_v8_constant_conductivities() -> None:
-    row = transport_rows.v8()
-    assert row.passed, str(row)
-
-
 def test_v8_notices_a_wrong_conductivity(monkeypatch: pytest.MonkeyPatch) -> None:
     def change(problem: Problem) -> Problem:
         conductivity = problem.ceramic.bulk_electronic_conductivity.copy()
@@ -111,11 +90,6 @@ def test_v8_notices_a_bump_of_the_conductivity(monkeypatch: pytest.MonkeyPatch) 
 
 
 # --- V10 ----------------------------------------------------------------------------------------------------
-
-
-def test_v10_laminates() -> None:
-    row = transport_rows.v10()
-    assert row.passed, str(row)
 
 
 @pytest.mark.parametrize(
@@ -145,11 +119,6 @@ def test_v10_notices_arithmetic_faces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- V14a ---------------------------------------------------------------------------------------------------
-
-
-def test_v14a_tilted_grain_boundaries() -> None:
-    row = transport_rows.v14a()
-    assert row.passed, str(row)
 
 
 def test_v14a_notices_a_staircase_that_is_not_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,17 +172,6 @@ def test_v14a_network_of_joints(layers: int, columns: int) -> None:
 
 
 # --- V17 ----------------------------------------------------------------------------------------------------
-
-
-def test_v17_same_current_through_every_plane() -> None:
-    row = transport_rows.v17(quick=True)
-    assert row.passed, str(row)
-
-
-@pytest.mark.ci
-def test_v17_in_full() -> None:
-    row = transport_rows.v17()
-    assert row.passed, str(row)
 
 
 def test_v17_is_not_empty() -> None:
