@@ -180,7 +180,7 @@ def _independence(name: str, overrides: Mapping[str, str], duration: float, thre
 
 def v20(quick: bool = False) -> Row:
     """Depth, voltage and fields do not depend on threads, on the metal's conductivity cap, on solver tolerances."""
-    duration, short = (120.0, 0.5) if quick else (240.0, 60.0)
+    duration, short = (120.0, 0.5) if quick else (200.0, 60.0)
     checks = _independence("llzo_grain_boundary", GROWING, duration, threads_only=False)
     checks += _independence("llzo_3d", CUBE, short, threads_only=quick)
     target = f"what must not matter, growing dendrites after {duration:g} s in 2-D, {short:g} s in 3-D"
