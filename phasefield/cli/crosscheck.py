@@ -21,6 +21,7 @@ def crosscheck(
     --set 'grid.size=["24 um", "16 um"]'.
     """
     with exit_codes():
+        from rich.console import Console
         from rich.progress import track
 
         from phasefield.case import load_case
@@ -29,8 +30,8 @@ def crosscheck(
         from phasefield.crosscheck import crosscheck as compare
 
         loaded = load_case(case, parse_overrides(set_))
-        steps_done = track(compare(loaded, steps), "numba and fipy", total=steps, console=console(), transient=True)
-        found = list(steps_done)[-1]
+        progress = Console(stderr=True)
+        *_, found = track(compare(loaded, steps), "numba and fipy", steps, console=progress, transient=True)
         rows = [
             (d.name, f"{d.scale:.6g} {d.unit}".removesuffix(" 1"), f"{d.largest:.2g}", f"{d.relative:.1e}")
             for d in found.differences

@@ -17,7 +17,7 @@ def validate(
         list[str] | None, typer.Argument(metavar="[ROW]...", help="Rows such as V5 v14a; all of them unless given.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Smaller grids and shorter runs: minutes in all instead of an hour.")
+        bool, typer.Option("--quick", help="Smaller grids and shorter runs: about a minute in all instead of ten.")
     ] = False,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the page, of a figure and a file per row.")

@@ -78,6 +78,7 @@ def test_planar_profile_rests_at_any_tilt_and_has_no_curvature(shape, normal) ->
     assert np.abs(too_steep).max() * WIDTH > 1e-2
 
 
+# A profile more than 1 / FLATTEST = 1.25 times too wide is not drawn together for sure: benchmarks/flat_profile.py.
 @pytest.mark.parametrize("factor", [0.5, 1.2])
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_wrong_width_is_driven_to_the_right_one(axis: int, factor: float) -> None:
