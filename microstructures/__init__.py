@@ -2,9 +2,10 @@
 
 from microstructures.assemble import Kind, assemble, build
 from microstructures.draws import lognormal_per_boundary, uniform_per_boundary
+from microstructures.orientations import misorientation_angles, random_orientations
 from microstructures.paths import bottleneck_pressure
 from microstructures.plain_grains import bicrystal, bricks, single_crystal
-from microstructures.pores import Pores, place_pores, pore_coverage
+from microstructures.pores import Pores, place_pores, pore_coverage, pore_surface_density
 from microstructures.structure import Microstructure
 from microstructures.tessellation import Tessellation
 from microstructures.voronoi_grains import voronoi
@@ -20,8 +21,11 @@ __all__ = [
     "bricks",
     "build",
     "lognormal_per_boundary",
+    "misorientation_angles",
     "place_pores",
     "pore_coverage",
+    "pore_surface_density",
+    "random_orientations",
     "single_crystal",
     "uniform_per_boundary",
     "voronoi",

@@ -78,6 +78,7 @@ def assemble(
     grain_id[in_electrode] = 0
     fraction = _band_coverage(grains, grid, cell, relative, distance, band_width).reshape(grid.shape)
     fraction[in_electrode] = 0.0
+    sheets = [_sheets(grains, grid, grain_id, cell, relative, axis) for axis in range(len(grid.shape))]
     return Microstructure(
         grid=grid,
         grain_id=grain_id,
@@ -86,9 +87,8 @@ def assemble(
         boundary_distance=distance.reshape(grid.shape),
         grain_boundary_fraction=fraction,
         pore_fraction=pore_fraction,
-        sheet_weight=tuple(
-            _sheet_weight(grains, grid, grain_id, cell, relative, axis) for axis in range(len(grid.shape))
-        ),
+        sheet_weight=tuple(weight for weight, _ in sheets),
+        sheet_boundary=tuple(boundary for _, boundary in sheets),
         boundary_per_volume=float(grains.boundary_area.sum() / np.prod(upper - lower)),
         electrode_plane=electrode_plane,
     )
@@ -149,10 +149,10 @@ def _covered_by_bands(
     return total
 
 
-def _sheet_weight(
+def _sheets(
     grains: Tessellation, grid: Grid, grain_id: np.ndarray, cell: np.ndarray, relative: np.ndarray, axis: int
-) -> np.ndarray:
-    """Return |n|_1 of the boundary between the two cells of each face, ``grid.face_shape(axis)``; else 0.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return |n|_1 of the boundary between the two cells of each face and its row, ``grid.face_shape(axis)``; else 0, -1.
 
     A boundary of area A is drawn as a staircase of area |n|_1 A; R |n|_1 on each face gives it the resistance R.
     """
@@ -167,17 +167,19 @@ def _sheet_weight(
     boundary = (ids[low] != ids[high]) & (ids[low] > 0) & (ids[high] > 0)
     low, high = low[boundary], high[boundary]
 
-    area_weight = np.zeros(low.size)
+    area_weight, row = np.zeros(low.size), np.zeros(low.size, dtype=np.int32)
     for part in np.array_split(np.arange(low.size), low.size // CHUNK + 1):
         distance = grains.gaps(cell[low[part]], relative[low[part]])
         facet_pairs = grains.boundary_pairs[grains.boundary[cell[low[part]]]]
         # At a junction cells of grains that share no boundary may touch: the nearest boundary of the first serves.
         shared = (facet_pairs == ids[high[part]][:, None, None]).any(axis=2)
         distance += np.where(shared, 0.0, sum(grid.lengths))
-        normal = grains.normal[cell[low[part]], distance.argmin(axis=1)]
-        area_weight[part] = np.abs(normal).sum(axis=1)
+        facet = cell[low[part]], distance.argmin(axis=1)
+        area_weight[part] = np.abs(grains.normal[facet]).sum(axis=1)
+        row[part] = grains.boundary[facet]
 
     weight = np.zeros(grid.face_shape(axis))
-    inner = np.moveaxis(weight, axis, 0)[faces]
-    inner[boundary] = area_weight
-    return weight
+    rows = np.full(grid.face_shape(axis), -1, dtype=np.int32)
+    np.moveaxis(weight, axis, 0)[faces][boundary] = area_weight
+    np.moveaxis(rows, axis, 0)[faces][boundary] = row
+    return weight, rows

@@ -20,6 +20,12 @@ def uniform(seed: int, stream: int, count: int) -> np.ndarray:
     return _unit_interval(np.random.Philox(key=key).random_raw(count))
 
 
+def uniform_at(seed: int, stream: int, counter: tuple[int, int]) -> float:
+    """Return one uniform number in (0, 1) that belongs to ``counter`` alone, say (cell, step)."""
+    key = np.array([seed, stream], dtype=np.uint64)
+    return float(_unit_interval(np.random.Philox(counter=[0, *counter, 0], key=key).random_raw(1))[0])
+
+
 def uniform_per_boundary(boundary_pairs: np.ndarray, seed: int, draw: int = 0) -> np.ndarray:
     """Draw one uniform number in (0, 1) for each grain boundary, keyed on (seed, its two grains).
 

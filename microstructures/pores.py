@@ -136,3 +136,20 @@ def subsample_offsets(grid: Grid) -> np.ndarray:
     cut = zip(grid.spacing, axes_with_grains(grid), strict=True)
     offsets = np.meshgrid(*(steps * d if active else np.zeros(1) for d, active in cut), indexing="ij")
     return np.stack([o.ravel() for o in offsets], axis=1)
+
+
+def pore_surface_density(pore_fraction: np.ndarray, grid: Grid) -> np.ndarray:
+    """Return the area of pore surface per volume of each cell, |grad p| [1/m], ``grid.shape``.
+
+    Central differences: the sum over a pore is its surface to some percent where its radius is two cells or more.
+    """
+    pad = [(1, 1)] + [(1, 1)] * (pore_fraction.ndim - 1)
+    padded = np.pad(pore_fraction, pad, mode="wrap" if grid.lateral == "periodic" else "edge")
+    padded[0], padded[-1] = padded[1], padded[-2]
+    squares = np.zeros(grid.shape)
+    for axis, (n, d) in enumerate(zip(grid.shape, grid.spacing, strict=True)):
+        inner = [slice(1, -1)] * pore_fraction.ndim
+        low, high = inner.copy(), inner.copy()
+        low[axis], high[axis] = slice(0, n), slice(2, n + 2)
+        squares += ((padded[tuple(high)] - padded[tuple(low)]) / (2.0 * d)) ** 2
+    return np.asarray(np.sqrt(squares))

@@ -28,6 +28,7 @@ class Microstructure:
     pore_fraction : share of the cell inside pores, sub-sampled.
     sheet_weight : per axis, on faces (``grid.face_shape(axis)``): |n|_1 of the boundary between the two cells,
         0 where both are of one grain. Corrects the area of the voxel staircase.
+    sheet_boundary : per axis, on the same faces: row of ``boundary_pairs`` of that boundary; -1 where there is none.
     boundary_per_volume : S_V, area of boundary per volume of ceramic (length per area in 2-D) [1/m].
     electrode_plane : where the ceramic begins along x [m].
     """
@@ -40,5 +41,6 @@ class Microstructure:
     grain_boundary_fraction: np.ndarray
     pore_fraction: np.ndarray
     sheet_weight: tuple[np.ndarray, ...]
+    sheet_boundary: tuple[np.ndarray, ...]
     boundary_per_volume: float
     electrode_plane: float

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from microstructures import Microstructure
+from microstructures import Microstructure, pore_surface_density
 from phasefield.problem import Ceramic
 
 
@@ -14,23 +14,27 @@ from phasefield.problem import Ceramic
 class CeramicNumbers:
     """Numbers of one ceramic, SI.
 
-    ``boundary_pressure``: p_acc of each row of the microstructure's ``boundary_pairs`` [Pa].
-    ``boundary_electronic_conductivity``: of the boundary itself, thickness delta. ``opening`` h and
-    ``collecting_length`` l_a: volume of metal per area of boundary, and filament length that feeds the tip [m].
+    ``boundary_…``: one value for each row of the microstructure's ``boundary_pairs``: resistance to ions across R_gb,
+    conductance for electrons along, delta sigma_e,gb, electrons at metal that the boundary holds beyond what the ceramic
+    does, per area, and p_acc. ``opening`` h and ``collecting_length`` l_a: volume of metal per area of boundary, and
+    filament length that feeds the tip [m]. ``pore_…``: conductance for electrons along a pore's surface, and what it
+    holds.
     """
 
     ionic_conductivity: float  # sigma_b [S/m]
-    sheet_resistance: float  # R_gb [ohm m^2]
     bulk_electronic_conductivity: float  # [S/m]
-    boundary_electronic_conductivity: float  # sigma_e,gb [S/m]
-    boundary_thickness: float  # delta [m]
+    electrons_at_metal: float  # n_M [mol/m^3]
+    ion_concentration: float  # c_0 [mol/m^3]
+    grain_pressure: float  # [Pa]
     band_width: float  # w [m]
     opening: float  # h [m]
     collecting_length: float  # l_a [m]
-    boundary_pressure: np.ndarray
-    grain_pressure: float  # [Pa]
-    electrons_at_metal: float  # n_M [mol/m^3]
-    ion_concentration: float  # c_0 [mol/m^3]
+    boundary_resistance: np.ndarray  # [ohm m^2]
+    boundary_conductance: np.ndarray  # [S]
+    boundary_electrons: np.ndarray  # [mol/m^2]
+    boundary_pressure: np.ndarray  # [Pa]
+    pore_conductance: float = 0.0  # [S]
+    pore_electrons: float = 0.0  # [mol/m^2]
     pore_ratio: float = 1e-6  # conductivity of a pore over that of the ceramic
 
 
@@ -60,17 +64,29 @@ def ceramic_maps(structure: Microstructure, numbers: CeramicNumbers) -> Ceramic:
     grid, pores = structure.grid, structure.pore_fraction
     solid = 1.0 - pores
     inside = (grid.centres(0) >= structure.electrode_plane).reshape((-1,) + (1,) * (len(grid.shape) - 1))
-    band = structure.grain_boundary_fraction * numbers.boundary_thickness / numbers.band_width
+    band = solid * structure.grain_boundary_fraction / numbers.band_width  # area of boundary per volume
+    surface = pore_surface_density(pores, grid)
     theta = numbers.opening / numbers.band_width
     collecting = numbers.collecting_length / numbers.band_width
+    electrons = solid * numbers.electrons_at_metal + surface * numbers.pore_electrons
+    electrons += band * _of(numbers.boundary_electrons, structure.boundary_id)
     return Ceramic(
         ionic_conductivity=numbers.ionic_conductivity * (solid + numbers.pore_ratio * pores),
         bulk_electronic_conductivity=numbers.bulk_electronic_conductivity * solid * np.ones(grid.shape),
-        boundary_electronic_conductivity=band * solid * numbers.boundary_electronic_conductivity,
-        sheet_resistance=tuple(numbers.sheet_resistance * weight for weight in structure.sheet_weight),
+        boundary_electronic_conductivity=band * _of(numbers.boundary_conductance, structure.boundary_id)
+        + surface * numbers.pore_conductance,
+        sheet_resistance=tuple(
+            weight * _of(numbers.boundary_resistance, row)
+            for weight, row in zip(structure.sheet_weight, structure.sheet_boundary, strict=True)
+        ),
         accommodation_pressure=accommodation_pressure(structure, numbers),
         accessible_fraction=np.where(inside, pores + solid * theta, 1.0),
         collecting_factor=np.where(inside, pores + solid * collecting, 1.0),
-        electrons_at_metal=np.where(inside, solid * numbers.electrons_at_metal, 0.0),
+        electrons_at_metal=np.where(inside, electrons, 0.0),
         ion_concentration=solid * numbers.ion_concentration,
     )
+
+
+def _of(values: np.ndarray, boundary: np.ndarray) -> np.ndarray:
+    """Return the values of boundaries by their rows; 0 for row -1."""
+    return np.append(values, 0.0)[boundary]

@@ -43,8 +43,40 @@ FIELDS: dict[str, FieldInfo] = {
         FieldInfo("electronic_conductivity", "σ_e", "S/m", "of this place, metal included"),
         FieldInfo("deposition_rate", "s", "A/m^3", "charge turned into metal per volume and time, > 0 plates"),
         FieldInfo("stored_electrons", "N", "mol/m^3", "electrons held by the ceramic of a cell", False, True),
+        FieldInfo("nucleus", "", "1", "1 in the balls of nuclei that still form", False, True),
+        FieldInfo(
+            "nucleation_clock", "", "1", "what is left of the integral of J until a nucleus appears", False, True
+        ),
     )
 }
+
+
+@dataclass(frozen=True)
+class Nucleus:
+    """Metal that appeared inside the ceramic (MODEL M13).
+
+    Parameters
+    ----------
+    number : from 1, in the order of appearance.
+    step, time : at whose end it appeared [s].
+    cell, place : index of the ball's middle cell, and the middle of this cell [m].
+    site : ``"grain_boundary"``, ``"pore_surface"`` or ``"listed"``.
+    potential : U there and then [V]. threshold : U below which the site is driven at all, -(V_m / F) p_acc - eta_nuc [V].
+    radius : of the ball [m].
+    forming : whether bare ceramic plates in its ball. connected : whether electrons have reached it through metal since.
+    """
+
+    number: int
+    step: int
+    time: float
+    cell: tuple[int, ...]
+    place: tuple[float, ...]
+    site: str
+    potential: float
+    threshold: float
+    radius: float
+    forming: bool = True
+    connected: bool = False
 
 
 @dataclass
@@ -62,6 +94,7 @@ class Book:
     stage : index of the protocol's stage that comes next; stage_time [s], stage_throughput : when it began.
     next_step : proposed time step [s]. current_density [A/m^2], front_speed [m/s] : of the last step.
     tip_path : (time [s], penetration depth [m]) of the past, for the tip's speed.
+    nuclei : all that ever appeared.
     """
 
     capacity: float = 0.0
@@ -78,6 +111,7 @@ class Book:
     current_density: float = 0.0
     front_speed: float = 0.0
     tip_path: list[tuple[float, float]] = field(default_factory=list)
+    nuclei: list[Nucleus] = field(default_factory=list)
 
 
 @dataclass

@@ -10,7 +10,10 @@ import numpy as np
 from phasefield.grid import Grid
 
 Kinetics = Literal["butler_volmer", "linear"]
-ElectronicLaw = Literal["constant", "n_type"]
+ElectronicLaw = Literal["constant", "n_type", "fitted"]
+NucleationLaw = Literal["listed", "deterministic", "poisson"]
+
+SITES = ("none", "grain_boundary", "pore_surface")
 Contact = Literal["contact", "blocking"]
 
 
@@ -68,12 +71,37 @@ class Ceramic:
 
 
 @dataclass(frozen=True)
+class Nucleation:
+    """Where, when and how metal appears inside the ceramic (MODEL M13).
+
+    A nucleus is a ball in which bare ceramic plates, too, until metal fills half of it.
+
+    ``law``: ``"deterministic"``: where U is more than ``overpotential`` below what the place resists with, the most
+    driven site first, one per step; ``"poisson"``: at random, with the rate of ``nucleation_rate``; ``"listed"``: never
+    by itself. ``listed`` nuclei, (time [s], place [m]), sorted by time, come in addition.
+    """
+
+    law: NucleationLaw
+    site: np.ndarray  # ``grid.shape``: 0 where no nucleus may appear, else a place in ``SITES``
+    site_area: np.ndarray  # of grain boundary or pore surface in a cell [m^2], ``grid.shape``
+    radius: float  # of the ball [m]
+    overpotential: float = 0.0  # eta_nuc [V]
+    prefactor: float = 0.0  # J_0 [1/(m^2 s)]
+    barrier_factor: float = 1.0  # f_het
+    seed: int = 1
+    listed: tuple[tuple[float, tuple[float, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
 class Problem:
     """One run without its protocol.
 
     ``initial_metal_fraction`` is the working electrode (and seeds). ``electrode_plane`` is its original
     surface [m]; 0 means that the working electrode is itself a face of the box (no metal inside).
     ``reservoir_thickness``: metal behind the plane that may be stripped before the electrode is exhausted [m].
+    ``bias_slope`` b and ``bias_reference`` V_ref belong to the law ``"fitted"``: the ceramic's sigma_e times
+    exp(b (|V| - V_ref)), V the cell voltage.
+    ``nucleation``: None if metal grows from the electrode alone.
     """
 
     grid: Grid
@@ -86,4 +114,7 @@ class Problem:
     initial_metal_fraction: np.ndarray
     electrode_plane: float  # [m]
     electronic_law: ElectronicLaw = "constant"
+    bias_slope: float = 0.0  # [1/V]
+    bias_reference: float = 0.0  # [V]
     reservoir_thickness: float = np.inf  # [m]
+    nucleation: Nucleation | None = None

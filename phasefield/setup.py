@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from microstructures import Microstructure, Pores, bottleneck_pressure, build, lognormal_per_boundary
+from microstructures import Microstructure, Pores, bottleneck_pressure, build, pore_surface_density
+from phasefield.boundaries import boundaries_of
 from phasefield.case.model import Case
 from phasefield.ceramic import CeramicNumbers, ceramic_maps, first_ceramic_layer
 from phasefield.errors import CaseError, Fault
 from phasefield.grid import Grid
 from phasefield.physics.reaction import critical_entry_current, exchange_current_density
-from phasefield.physics.transport import ELECTRONIC_FLOOR, boundary_network_conductivity
-from phasefield.problem import Metal, PlanarElectrode, Problem, Reaction
+from phasefield.physics.transport import ELECTRONIC_FLOOR
+from phasefield.problem import SITES, Metal, Nucleation, PlanarElectrode, Problem, Reaction
 from phasefield.protocol import Protocol
 from phasefield.simulate import StepLimits
 
@@ -60,45 +61,34 @@ def build_structure(case: Case) -> Microstructure:
 def ceramic_numbers(case: Case, structure: Microstructure) -> CeramicNumbers:
     """Return the numbers of the ceramic's maps."""
     electrolyte, bands, plain = case.materials.electrolyte_properties, case.grain_boundaries, case.reaction.plain
-    floor = ELECTRONIC_FLOOR * electrolyte.ionic_conductivity
-    bulk = max(electrolyte.bulk_electronic_conductivity, floor)
-    boundary, dimension = 0.0, structure.grid.dimension
-    if dimension == 1:
-        bulk = max(electrolyte.electronic_conductivity, floor)  # no network in 1-D: the ceramic as measured
-    elif len(structure.boundary_pairs):
-        boundary = boundary_network_conductivity(
-            electrolyte.electronic_conductivity,
-            2 if case.microstructure.kind == "bicrystal" else dimension,  # in 3-D its layers are the 2-D ones
-            electrolyte.boundary_thickness,
-            structure.boundary_per_volume,
-        )
-    if not case.transport.leakage:
-        bulk, boundary = floor, 0.0
+    transport, floor = case.transport, ELECTRONIC_FLOOR * electrolyte.ionic_conductivity
+    bulk = electrolyte.bulk_electronic_conductivity
+    if structure.grid.dimension == 1:
+        bulk = electrolyte.electronic_conductivity  # no network in 1-D: the ceramic as measured
     if bands is None or plain:
         width = bands.band_width if bands is not None else max(case.grid.to_grid().spacing)
         opening = collecting = width
     else:
         width, opening, collecting = bands.band_width, bands.opening, bands.collecting_length
-    pressure = np.zeros(len(structure.boundary_pairs))
-    if bands is not None and not plain:
-        drawn = bands.accommodation_pressure
-        pressure = lognormal_per_boundary(
-            structure.boundary_pairs, case.microstructure.seed, drawn.median, drawn.log_width
-        )
+    boundaries = boundaries_of(case, structure)
+    electrons = electrolyte.electron_concentration_at_metal if transport.capacitance else 0.0
+    trapped = bands.electrons.trapped_ratio - 1.0 if bands is not None else 0.0
     return CeramicNumbers(
         ionic_conductivity=electrolyte.ionic_conductivity,
-        sheet_resistance=electrolyte.boundary_sheet_resistance,
-        bulk_electronic_conductivity=bulk,
-        boundary_electronic_conductivity=boundary,
-        boundary_thickness=electrolyte.boundary_thickness,
+        bulk_electronic_conductivity=max(bulk, floor) if transport.leakage else floor,
+        electrons_at_metal=electrons,
+        ion_concentration=electrolyte.ion_concentration,
+        grain_pressure=0.0 if plain else case.grains.accommodation_pressure,
         band_width=width,
         opening=opening,
         collecting_length=collecting,
-        boundary_pressure=pressure,
-        grain_pressure=0.0 if plain else case.grains.accommodation_pressure,
-        electrons_at_metal=electrolyte.electron_concentration_at_metal if case.transport.capacitance else 0.0,
-        ion_concentration=electrolyte.ion_concentration,
-        pore_ratio=case.transport.pore_conductivity_ratio,
+        boundary_resistance=boundaries.resistance,
+        boundary_conductance=boundaries.conductance,
+        boundary_electrons=boundaries.electrons,
+        boundary_pressure=boundaries.pressure,
+        pore_conductance=transport.pore_surface_ratio * boundaries.mean_conductance,
+        pore_electrons=transport.pore_surface_ratio * trapped * electrons * electrolyte.boundary_thickness,
+        pore_ratio=transport.pore_conductivity_ratio,
     )
 
 
@@ -133,8 +123,54 @@ def build_problem(case: Case, structure: Microstructure) -> Problem:
         initial_metal_fraction=flat_electrode(grid, structure.electrode_plane, width),
         electrode_plane=structure.electrode_plane,
         electronic_law=case.transport.electronic_law,
+        bias_slope=case.transport.bias_slope,
+        bias_reference=case.transport.bias_reference,
         reservoir_thickness=case.electrodes.reservoir_thickness,
+        nucleation=build_nucleation(case, structure),
     )
+
+
+def build_nucleation(case: Case, structure: Microstructure) -> Nucleation | None:
+    """Return where and when nuclei may appear; None if the case has neither a law nor a list of them.
+
+    A grain boundary's sites are the cells that its middle runs through, a pore's the outermost cells of it.
+    """
+    asked = case.nucleation
+    if asked.law == "none" and not asked.nuclei:
+        return None
+    assert asked.radius is not None
+    grid, pores = structure.grid, structure.pore_fraction
+    site, area = np.zeros(grid.shape, dtype=np.int8), np.zeros(grid.shape)
+    if "grain_boundaries" in asked.sites:
+        middle = structure.boundary_distance <= 0.5 * math.hypot(*grid.spacing)
+        middle &= (pores < 0.5) & (structure.grain_boundary_fraction > 0.0)
+        site[middle] = SITES.index("grain_boundary")
+        # all of them together are the network's area
+        ceramic = grid.size * grid.cell_volume - structure.electrode_plane * grid.cross_section
+        area[middle] = structure.boundary_per_volume * ceramic / max(int(middle.sum()), 1)
+    if "pore_surfaces" in asked.sites:
+        density = pore_surface_density(pores, grid)
+        surface = (pores >= 0.5) & (density > 0.0)
+        site[surface] = SITES.index("pore_surface")
+        area[surface] = density[surface] * grid.cell_volume * float(density.sum() / density[surface].sum())
+    if len(grid.spacing) == 2:
+        area *= 2.0 * asked.radius  # a disc stands for a ball: of a slice as thick as the ball
+    return Nucleation(
+        law="listed" if asked.law == "none" else asked.law,
+        site=site,
+        site_area=area,
+        radius=asked.radius,
+        overpotential=asked.overpotential if asked.law == "deterministic" else 0.0,
+        prefactor=asked.rate_prefactor,
+        barrier_factor=asked.barrier_factor,
+        seed=asked.seed,
+        listed=tuple(sorted((n.time, _on_grid(n.place, grid)) for n in asked.nuclei)),
+    )
+
+
+def _on_grid(place: tuple[float, ...], grid: Grid) -> tuple[float, ...]:
+    """Return a place with as many coordinates as the grid's arrays have axes."""
+    return place if len(place) == len(grid.shape) else (*place, 0.5 * grid.lengths[1])
 
 
 def flat_electrode(grid: Grid, plane: float, width: float) -> np.ndarray:

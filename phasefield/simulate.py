@@ -7,11 +7,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from phasefield import measures
 from phasefield.backends import Backend, Control, NotConverged, NotFinite, SolveReport
 from phasefield.errors import RunError
 from phasefield.fields import State
 from phasefield.grid import Grid
+from phasefield.nucleation import Event, Nucleator
 from phasefield.physics.constants import FARADAY
 from phasefield.problem import Problem
 from phasefield.protocol import Outcome, Protocol, Stage
@@ -65,6 +68,8 @@ class StepReport:
     plane_current_error: float
     newton_iterations: int
     cg_iterations: int
+    nuclei: int  # that have appeared so far
+    events: tuple[Event, ...]  # of this step
     share_done: float  # of the protocol
     fields_due: bool
     outcome: Outcome | None
@@ -83,12 +88,18 @@ def simulate(
 
     Raises ``RunError`` when the smallest step does not converge or a field is not finite.
     """
+    nucleator = None if problem.nucleation is None else Nucleator(problem, problem.nucleation)
     if state is None:
         state = backend.initial_state()
         _open_book(problem, backend, limits, state)
+        if nucleator is not None:
+            nucleator.start(state)
         backend.update_fields(state)
-        yield state, _report(problem, backend, state, None, 0.0, protocol, 1, True)
-    elif protocol.outcome(state.time, state.book, state.cell_voltage, _is_short(problem, state)) is not None:
+        yield state, _report(problem, backend, state, None, 0.0, protocol, 1, True, _conducting(problem, state))
+    elif (
+        protocol.outcome(state.time, state.book, state.cell_voltage, measures.is_short(_conducting(problem, state)))
+        is not None
+    ):
         return
     book = state.book
     while True:
@@ -103,7 +114,9 @@ def simulate(
         due = protocol.output_due(*before, state.time, book.throughput)
         book.next_step = max(step, proposed if due else step) * _growth(limits, solved.potential_change)
         due = _end_stage(state, stage, limits) or due
-        report = _report(problem, backend, state, solved, step, protocol, number, due)
+        conducting = _conducting(problem, state)
+        events = () if nucleator is None else nucleator.update(state, step, conducting)
+        report = _report(problem, backend, state, solved, step, protocol, number, due, conducting, events)
         if report.fields_due:
             backend.update_fields(state)
         yield state, report
@@ -237,8 +250,9 @@ def _reservoir_share(solved: SolveReport) -> float:
     return reservoir / (metal + reservoir) if abs(metal + reservoir) > 0.1 * (abs(metal) + abs(reservoir)) else 0.0
 
 
-def _is_short(problem: Problem, state: State) -> bool:
-    return measures.is_short(measures.conducting_region(state["metal_fraction"], problem.grid.lateral))
+def _conducting(problem: Problem, state: State) -> np.ndarray:
+    """Return the cells that the electrode's electrons reach through metal."""
+    return measures.conducting_region(state["metal_fraction"], problem.grid.lateral)
 
 
 def _report(
@@ -250,10 +264,11 @@ def _report(
     protocol: Protocol,
     number: int,
     due: bool,
+    conducting: np.ndarray,
+    events: tuple[Event, ...] = (),
 ) -> StepReport:
     grid, plane, theta = problem.grid, problem.electrode_plane, problem.ceramic.accessible_fraction
     xi, book = state["metal_fraction"], state.book
-    conducting = measures.conducting_region(xi, grid.lateral)
     connected, isolated = measures.split_metal(xi, conducting)
     depth = measures.penetration_depth(xi, connected, grid, plane)
     dead = measures.dead_volume(xi, conducting, theta, grid, plane)
@@ -281,6 +296,8 @@ def _report(
         plane_current_error=solved.plane_current_error if solved else 0.0,
         newton_iterations=solved.newton_iterations if solved else 0,
         cg_iterations=solved.cg_iterations if solved else 0,
+        nuclei=len(book.nuclei),
+        events=events,
         share_done=protocol.share_done(state.time, book),
         fields_due=due or outcome is not None,
         outcome=outcome,

@@ -65,6 +65,8 @@ _QUANTITIES = {
     "mol/m^3": ("a concentration", "0.05 mol/m^3"),
     "m^3/mol": ("a molar volume", "1.3e-5 m^3/mol"),
     "kg/mol": ("a molar mass", "6.94 g/mol"),
+    "V^-1": ("a slope per volt", "1.5 V^-1"),
+    "m^-2 s^-1": ("a rate per area", "1e20 m^-2 s^-1"),
     "J/m^2": ("an energy per area", "0.46 J/m^2"),
 }
 

@@ -35,6 +35,13 @@ def electronic_floor(problem: Problem) -> float:
     return transport.ELECTRONIC_FLOOR * float(problem.ceramic.ionic_conductivity.max())
 
 
+def bias_factor(problem: Problem, voltage: float) -> float:
+    """Return what the law "fitted" multiplies sigma_e of the ceramic with at a cell voltage [V]; 1 for other laws."""
+    if problem.electronic_law != "fitted":
+        return 1.0
+    return transport.fitted_factor(voltage, problem.bias_slope, problem.bias_reference)
+
+
 def is_capacitive(problem: Problem) -> bool:
     """Tell whether the ceramic stores electrons (M4)."""
     return bool(np.any(problem.ceramic.electrons_at_metal > 0.0))
@@ -64,7 +71,7 @@ def derive_fields(problem: Problem, state: State, source: np.ndarray) -> None:
     factor = np.exp(np.minimum(-potential / thermal_voltage(problem.temperature), ceiling))
     electrons = (1.0 - xi) * c.electrons_at_metal * factor
     ceramic = (c.bulk_electronic_conductivity + c.boundary_electronic_conductivity) * (
-        factor if problem.electronic_law == "n_type" else 1.0
+        factor if problem.electronic_law == "n_type" else bias_factor(problem, state.cell_voltage)
     )
     metal = transport.metal_electronic_conductivity(xi, problem.metal.electronic_conductivity)
     state["potential_vs_metal"] = potential

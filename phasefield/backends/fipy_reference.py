@@ -57,6 +57,7 @@ class FipyBackend:
         self.sheet = self.faces.of_axes(c.sheet_resistance)
         self.source = np.zeros(grid.size)  # s, of the last solve
         self.reservoir_area = flat(common.reservoir_area(problem))
+        self.nucleus = np.zeros(grid.size, dtype=bool)  # where nuclei form
         self.interface = Interface(problem, mesh, self.faces)
 
         # --- the equations (M1, M2), linearised: what a change of both potentials adds to the balance of a cell
@@ -142,6 +143,8 @@ class FipyBackend:
         self.phi_e.setValue(self.faces.flat(state["electronic_potential"]))
         self.xi = xi = self.faces.flat(state["metal_fraction"])
         self.stored_old = self.faces.flat(state["stored_electrons"])
+        if "nucleus" in state.arrays:
+            self.nucleus = self.faces.flat(state["nucleus"])
         available = np.clip(state.reservoir_thickness / common.AVAILABLE_BELOW, 0.0, 1.0)
         self.available = self.faces.flat(np.broadcast_to(available, state.grid.shape))
         p, per_charge = self.problem, self.problem.metal.molar_volume / FARADAY
@@ -158,7 +161,7 @@ class FipyBackend:
         d = self.faces.distance
         resistance = 0.5 * d / here + 0.5 * d / there + self.sheet * (1.0 - 0.5 * (xi_here + xi_there))
         self.sigma_i.setValue(d / resistance)
-        self._set_electronic_faces()
+        self._set_electronic_faces(state.cell_voltage)
 
     # --- transport and reaction ---------------------------------------------------------------------------
 
@@ -167,9 +170,9 @@ class FipyBackend:
         metal = laws.metal_conductivity(xi, self.problem.metal.electronic_conductivity)
         return metal + (1.0 - xi) * bulk * factor, (1.0 - xi) * band * factor
 
-    def _set_electronic_faces(self) -> None:
+    def _set_electronic_faces(self, voltage: float) -> None:
         """Metal and bulk of two cells lie in series, the band goes past them with arithmetic faces (section 7)."""
-        sides, factor = self.faces.sides, np.array(1.0)
+        sides, factor = self.faces.sides, np.array(self._bias_factor(voltage))
         if self.problem.electronic_law == "n_type":
             factor = laws.n_type_face(sides(self.phi_i.value), sides(self.phi_e.value), self.thermal)
         here, there = zip(sides(self.xi), sides(self.bulk), sides(self.band), strict=True)
@@ -177,6 +180,13 @@ class FipyBackend:
         b, band_b = self._electronic_parts(*there, factor)
         series = 2.0 * a * b / np.where(a + b > 0.0, a + b, 1.0)
         self.sigma_e.setValue(np.maximum(series + 0.5 * (band_a + band_b), self.floor))
+
+    def _bias_factor(self, voltage: float) -> float:
+        """(M6) Return exp(b (|V| - V_ref)) for the fitted law, else 1."""
+        p = self.problem
+        return (
+            float(np.exp(p.bias_slope * (np.abs(voltage) - p.bias_reference))) if p.electronic_law == "fitted" else 1.0
+        )
 
     def _charge_transfer(self, eta: np.ndarray, i0: float) -> tuple[np.ndarray, np.ndarray]:
         return laws.charge_transfer(eta, i0, self.problem.reaction, self.thermal)
@@ -196,6 +206,12 @@ class FipyBackend:
         filled = 1.0 + xi * np.expm1(c)
         mean = area * np.where(np.abs(c) < 1e-8, 1.0, np.expm1(c) / np.where(c == 0.0, 1.0, c)) / filled
         gain = area * np.exp(c) / filled**2
+        # (M13) A nucleus that forms plates on (1 - xi) / (4 l), times l_a / w, until its interface has more.
+        fresh = np.where(self.nucleus & (current > 0.0), self.collecting * (1.0 - xi) / 4.0 / self.width, 0.0)
+        forms = fresh > area
+        c = np.where(forms, np.minimum(travel * current * fresh / ((1.0 - xi) * self.theta), LONGEST_SHIFT), 0.0)
+        lasting = np.where(c < 1e-8, 1.0, -np.expm1(-c) / np.where(c == 0.0, 1.0, c))
+        mean, gain = np.where(forms, fresh * lasting, mean), np.where(forms, fresh * np.exp(-c), gain)
         current_r, slope_r = self._charge_transfer(potential - self.stripping, i0)
         share = self.reservoir_area * np.where(current_r > 0.0, 1.0, self.available)
         self.reservoir = share * current_r
@@ -225,7 +241,7 @@ class FipyBackend:
             current[0, at] = -plated * per_volume
             current[2, at] = per_volume / (1.0 / conductance - 1.0 / slope)
         if electrode.electrons == "contact":
-            factor = np.array(1.0)
+            factor = np.array(self._bias_factor(self.voltage))
             if ions and p.electronic_law == "n_type":
                 factor = laws.n_type_face((cell_i, value - eta), (cell_e, np.full_like(cell_e, value)), self.thermal)
             sigma = sum(self._electronic_parts(xi, self.bulk[at], self.band[at], factor))
@@ -236,8 +252,9 @@ class FipyBackend:
     def evaluate(self, voltage: float, time_step: float) -> None:
         """Set the balance of ions (M1) and of electrons (M2) in every cell [A/m^3], and all of the matrix."""
         potential = self.phi_e.value - self.phi_i.value
-        if self.problem.electronic_law == "n_type":
-            self._set_electronic_faces()
+        self.voltage = voltage
+        if self.problem.electronic_law != "constant":
+            self._set_electronic_faces(voltage)
         steepness = self._react(potential, time_step)
         gained = np.zeros_like(potential)
         self.stored = self.stored_old
@@ -335,6 +352,7 @@ class FipyBackend:
     def _front_speed(self) -> float:
         """Return the largest speed of an interface, (V_m / F)|s - s_res| l / (theta xi (1 - xi)) [m/s]."""
         q = np.maximum(self.xi * (1.0 - self.xi), TAIL)  # below it nothing reacts
+        q = np.where(self.nucleus, np.maximum(q, (1.0 - self.xi) / 4.0), q)
         rate = np.abs(self.source - self.reservoir) * self.problem.metal.molar_volume / FARADAY
         return float((rate * self.width / (self.theta * q)).max())
 

@@ -63,6 +63,8 @@ class NumbaBackend:
         maps = ("curvature", "area", "plating", "stripping", "source", "reservoir", "stored", "along", "rate")
         self.maps = {name: np.zeros(self.shape) for name in maps}
         self.inert = np.zeros(self.shape, dtype=np.bool_)
+        self.nucleus = np.zeros(self.shape, dtype=np.bool_)  # where nuclei form
+        self.bias_factor = 1.0  # of the ceramic's sigma_e
         self.low = np.zeros((2, *self.shape[1:]))
         self.high = np.zeros((2, *self.shape[1:]))
         filled = self._box(problem.initial_metal_fraction) > 0.5
@@ -112,7 +114,7 @@ class NumbaBackend:
         xi = self._box(state["metal_fraction"])
         source, reservoir = self.maps["source"], self.maps["reservoir"]
         kernels.inert_cells(xi, self.u, self.maps["plating"], self.inert)
-        speed = kernels.fastest_front(xi, source, reservoir, c.accessible_fraction, self.width, metal.molar_volume)
+        speed = self._front_speed(xi)
         kernels.deposit(xi, source, reservoir, c.accessible_fraction, metal.molar_volume / FARADAY * time_step)
         self.restore_profile(xi, metal.mobility_ratio * speed * time_step)
         if self.capacitive:
@@ -151,6 +153,8 @@ class NumbaBackend:
     # --- one solve ----------------------------------------------------------------------------------------
 
     def _load(self, state: State) -> None:
+        if "nucleus" in state.arrays:
+            self.nucleus = self._box(state["nucleus"])
         for component, name in enumerate(("ionic_potential", "electronic_potential")):
             self.u[component][INNER] = self._box(state[name])
 
@@ -175,7 +179,8 @@ class NumbaBackend:
         p, c = self.problem, self.ceramic
         kernels.electronic_faces(
             xi, c.bulk_electronic_conductivity, c.boundary_electronic_conductivity, p.metal.electronic_conductivity,
-            self.floor, self.u, p.electronic_law == "n_type", self.thermal, *self.spacing, self.periodic, *self.faces,
+            self.floor, self.u, p.electronic_law == "n_type", self.bias_factor, self.thermal, *self.spacing, self.periodic,
+            *self.faces,
         )  # fmt: skip
 
     def _electrode(self, xi: np.ndarray, side: str, value: float) -> None:
@@ -188,8 +193,8 @@ class NumbaBackend:
             xi, c.ionic_conductivity, c.bulk_electronic_conductivity, c.boundary_electronic_conductivity,
             p.metal.electronic_conductivity, self.floor, self.u, 0 if low else self.shape[0] - 1, 0 if low else self.shape[0],
             value, electrode.exchange_current_density if ions else 0.0, p.reaction.transfer_coefficient,
-            p.reaction.kinetics == "linear", electrode.electrons == "contact", p.electronic_law == "n_type", self.thermal,
-            self.spacing[0], self.spacing[1] * self.spacing[2], self.faces[0], self.low if low else self.high,
+            p.reaction.kinetics == "linear", electrode.electrons == "contact", p.electronic_law == "n_type",
+            self.bias_factor, self.thermal, self.spacing[0], self.spacing[1] * self.spacing[2], self.faces[0], self.low if low else self.high,
         )  # fmt: skip
 
     def _evaluate(self, state: State, voltage: float, time_step: float) -> None:
@@ -197,14 +202,16 @@ class NumbaBackend:
         p, c, m = self.problem, self.ceramic, self.maps
         xi = self._box(state["metal_fraction"])
         multigrid.fill_ghosts(self.u, 0.0)
-        if p.electronic_law == "n_type":
+        self.bias_factor = common.bias_factor(p, voltage)
+        if p.electronic_law != "constant":
             self._electronic_faces(xi)
         self._electrode(xi, "low", 0.0)
         self._electrode(xi, "high", voltage)
         rate = 1.0 / time_step if self.capacitive else 0.0
         available = np.clip(state.reservoir_thickness / common.AVAILABLE_BELOW, 0.0, 1.0).reshape(self.shape[1:])
         kernels.reaction_and_storage(
-            xi, self.u, m["area"], m["plating"], m["stripping"], self.reservoir_area, available, c.electrons_at_metal,
+            xi, self.u, m["area"], self.nucleus, c.collecting_factor, self.width, m["plating"], m["stripping"],
+            self.reservoir_area, available, c.electrons_at_metal,
             p.reaction.exchange_current_density, p.reaction.transfer_coefficient, self.thermal, p.reaction.kinetics == "linear",
             rate, self.volume, c.accessible_fraction, p.metal.molar_volume / FARADAY * time_step,
             m["source"], m["reservoir"], m["stored"], self.coupling,
@@ -308,18 +315,22 @@ class NumbaBackend:
         plated = float(m["source"].sum()) * self.volume / area
         reservoir = float(m["reservoir"].sum()) * self.volume / area
         worst = kernels.plane_current_error(self.u, self.faces[0], self.low, total)
-        xi, theta = self._box(state["metal_fraction"]), self.ceramic.accessible_fraction
         return SolveReport(
             current_density=total / area,
             leakage_current_density=float(self.high[1].sum()) / area,
             reservoir_current_density=reservoir,
             metal_current_density=plated - reservoir,
-            front_speed=kernels.fastest_front(xi, m["source"], m["reservoir"], theta, self.width, p.metal.molar_volume),
+            front_speed=self._front_speed(self._box(state["metal_fraction"])),
             potential_change=change,
             plane_current_error=worst / max(abs(total), self.scales.least_current),
             newton_iterations=newton,
             cg_iterations=cg,
         )  # fmt: skip
+
+    def _front_speed(self, xi: np.ndarray) -> float:
+        """Return the speed of the fastest interface [m/s]."""
+        m, theta, volume = self.maps, self.ceramic.accessible_fraction, self.problem.metal.molar_volume
+        return kernels.fastest_front(xi, m["source"], m["reservoir"], self.nucleus, theta, self.width, volume)
 
     def _complain(self, state: State, what: str) -> None:
         """Raise with the largest residual of each field and its place."""

@@ -105,10 +105,10 @@ def _electronic_face(xi_a, xi_b, bulk_a, bulk_b, boundary_a, boundary_b, metal, 
 
 
 @njit(cache=True)
-def electronic_faces(xi, bulk, boundary, metal, floor, u, n_type, thermal, dx, dy, dz, periodic, gx, gy, gz):
-    """Write electronic conductances of the inner faces, at the potentials ``u`` if n-type."""
+def electronic_faces(xi, bulk, boundary, metal, floor, u, n_type, factor, thermal, dx, dy, dz, periodic, gx, gy, gz):
+    """Write electronic conductances of the inner faces: the ceramic's times ``factor``, at the potentials ``u`` if n-type."""
     nx, ny, nz = xi.shape
-    v = 1.0
+    v = factor
     for i in range(nx):
         for j in range(ny):
             after = j + 1 if j + 1 < ny else 0
@@ -163,13 +163,14 @@ def _electrode_overpotential(drop, conductance, area, i0, alpha, thermal, linear
 
 @njit(cache=True)
 def planar_electrode(
-    xi, ionic, bulk, boundary, metal, floor, u, row, face, value, i0, alpha, linear, contact, n_type, thermal, dx, area, gx, currents
+    xi, ionic, bulk, boundary, metal, floor, u, row, face, value, i0, alpha, linear, contact, n_type, factor, thermal, dx, area, gx, currents
 ):  # fmt: skip
     """Write the conductances of an electrode that is a face of the box, and the currents into the box [A].
 
     row : cells' index along x in maps. face : index of the face in gx. value : the electrode's potential [V].
-    i0 : 0 lets no ions through (metal lies behind the face). area : of a cell's face [m^2]. ``gx`` gets the tangent of
-    the ionic current; ``currents[c, j, k]`` the exact ones (0 ionic, 1 electronic).
+    i0 : 0 lets no ions through (metal lies behind the face). area : of a cell's face [m^2]. factor : of the ceramic's
+    sigma_e, unless n-type. ``gx`` gets the tangent of the ionic current; ``currents[c, j, k]`` the exact ones (0 ionic,
+    1 electronic).
     """
     for j in range(xi.shape[1]):
         for k in range(xi.shape[2]):
@@ -184,9 +185,9 @@ def planar_electrode(
                 currents[0, j, k] = -area * current
                 gx[0, face, j, k + 1] = 1.0 / (1.0 / conductance - 1.0 / (area * slope))
             if contact:
-                factor = _n_type_face(cell, value - eta, electron, value, thermal) if n_type and i0 > 0.0 else 1.0
+                v = _n_type_face(cell, value - eta, electron, value, thermal) if n_type and i0 > 0.0 else factor
                 x, c, b = xi[row, j, k], bulk[row, j, k], boundary[row, j, k]
-                gx[1, face, j, k + 1] = area / (0.5 * dx) * _electronic_face(x, x, c, c, b, b, metal, factor, floor)
+                gx[1, face, j, k + 1] = area / (0.5 * dx) * _electronic_face(x, x, c, c, b, b, metal, v, floor)
                 currents[1, j, k] = gx[1, face, j, k + 1] * (value - electron)
 
 
@@ -208,12 +209,28 @@ def _mean_area(xi, area, theta, travel, current):
 
 
 @njit(cache=True)
+def _nucleus_area(xi, collecting, width):
+    """Return the area of a nucleus that forms, (1 - xi) / (4 l) times l_a / w [1/m] (MODEL M13)."""
+    return 0.25 * collecting * (1.0 - xi) / width
+
+
+@njit(cache=True)
+def _mean_nucleus_area(xi, area, theta, travel, current):
+    """Return ``_mean_area`` for the area of a nucleus, which falls as 1 - xi: d(xi)/dt = v (1 - xi) / (4 l) integrated."""
+    c = min(travel * current * area / ((1.0 - xi) * theta), LONGEST_SHIFT)
+    if c < 1e-8:
+        return area, area
+    return area * -math.expm1(-c) / c, area * math.exp(-c)
+
+
+@njit(cache=True)
 def reaction_and_storage(
-    xi, u, area, plating, stripping, reservoir_area, available, n_metal,
+    xi, u, area, nucleus, collecting, width, plating, stripping, reservoir_area, available, n_metal,
     i0, alpha, thermal, linear, rate, volume, theta, travel, source, reservoir, stored, coupling,
 ):  # fmt: skip
     """Write s and the reservoir's part of it [A/m^3], stored electrons [mol/m^3] and the coupling K [S/m].
 
+    nucleus : cells that plate with the area of a nucleus where that is more than the interface's ``area``.
     available : per column, how much of the reservoir's stripping is allowed (0 exhausted … 1).
     rate : 1 / time step [1/s], 0 without capacitance. theta, travel : see ``_mean_area``.
     """
@@ -224,14 +241,20 @@ def reaction_and_storage(
                 total = 0.0
                 steepness = 0.0
                 reservoir[i, j, k] = 0.0
-                if area[i, j, k] > 0.0:
+                fresh = _nucleus_area(xi[i, j, k], collecting[i, j, k], width) if nucleus[i, j, k] else 0.0
+                if area[i, j, k] > 0.0 or fresh > 0.0:
                     current, slope = reaction.deposition_with_hysteresis(
                         potential, plating[i, j, k], stripping[i, j, k], i0, alpha, thermal, linear
                     )
                     reactive = area[i, j, k]
                     if current < 0.0:  # where the reservoir is stripped, it is not the metal in front of it
                         reactive = max(reactive - reservoir_area[i, j, k] * available[j, k], 0.0)
-                    mean, gain = _mean_area(xi[i, j, k], reactive, theta[i, j, k], travel, current)
+                    if current > 0.0 and fresh > reactive:
+                        mean, gain = _mean_nucleus_area(xi[i, j, k], fresh, theta[i, j, k], travel, current)
+                    elif reactive > 0.0:
+                        mean, gain = _mean_area(xi[i, j, k], reactive, theta[i, j, k], travel, current)
+                    else:
+                        mean, gain = 0.0, 0.0
                     total = mean * current
                     steepness = -gain * slope
                 if reservoir_area[i, j, k] > 0.0:
@@ -292,13 +315,18 @@ def plane_current_error(u, gx, low, total):
 
 
 @njit(cache=True)
-def fastest_front(xi, source, reservoir, theta, width, molar_volume):
-    """Return the largest |v| = (V_m / F) |s - s_res| / (theta xi (1 - xi) / l) [m/s] of an interface."""
+def fastest_front(xi, source, reservoir, nucleus, theta, width, molar_volume):
+    """Return the largest |v| = (V_m / F) |s - s_res| / (theta xi (1 - xi) / l) [m/s] of an interface.
+
+    In a nucleus that forms at least (1 - xi) / 4 stands for xi (1 - xi): its area is what fills it.
+    """
     fastest = 0.0
     for i in range(xi.shape[0]):
         for j in range(xi.shape[1]):
             for k in range(xi.shape[2]):
                 q = xi[i, j, k] * (1.0 - xi[i, j, k])
+                if nucleus[i, j, k]:
+                    q = max(q, 0.25 * (1.0 - xi[i, j, k]))
                 if q >= TAIL:
                     rate = abs(source[i, j, k] - reservoir[i, j, k]) * molar_volume / FARADAY
                     fastest = max(fastest, rate * width / (theta[i, j, k] * q))

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
-from phasefield.case.quantities import Length, NotNegative, Opening, PositivePressure, Pressure
-from phasefield.schema import Flag, Section, preset, subtable
+from phasefield.case.quantities import (
+    Angle,
+    Conductivity,
+    Length,
+    NotNegative,
+    Opening,
+    PositivePressure,
+    Pressure,
+    Share,
+)
+from phasefield.schema import Flag, Number, Section, preset, subtable
 
 
 class AccommodationPressureSection(Section):
@@ -13,6 +24,36 @@ class AccommodationPressureSection(Section):
 
     median: PositivePressure = preset("60 MPa", description="median over all boundaries (assumed: 10-400 MPa)")
     log_width: NotNegative = Field(1.0, description="standard deviation of the logarithm; 0: one value for all", le=5.0)
+
+
+class BoundaryElectronsSection(Section):
+    """How electrons are spread over the boundaries; their mean stays what was measured on the whole ceramic."""
+
+    distribution: Literal["uniform", "log_normal", "leaky_fraction", "misorientation"] = Field(
+        "uniform",
+        description="σ_e of each boundary: all alike; log-normal; some leaky, others tight; leaky where the crystals of "
+        "both sides differ by more than an angle",
+    )
+    log_width: NotNegative = Field(1.0, description="log_normal: standard deviation of the logarithm", le=5.0)
+    leaky_fraction: Share = Field(0.5, description="leaky_fraction: chance of a boundary to be leaky")
+    leaky_angle: Angle = preset(
+        "15 deg", description="misorientation: boundaries of randomly turned cubic grains leak above this angle"
+    )
+    contrast: Annotated[Number, Field(gt=0.0, le=1.0)] = Field(
+        1e-3, description="σ_e of a tight boundary over that of a leaky one (assumed)"
+    )
+    trapped_ratio: Annotated[Number, Field(ge=1.0, le=1e6)] = Field(
+        1.0, description="excess electrons n_M in a boundary over those in the grains: traps hold them (assumed)"
+    )
+
+
+class CoatingSection(Section):
+    """A layer around the grains, such as LiAlO2: ions cross it, electrons run along it instead of the boundary."""
+
+    thickness: Opening = Field(description="thickness of the layer in a boundary", examples=["5 nm"])
+    coverage: Share = Field(1.0, description="chance of a boundary to be coated")
+    ionic_conductivity: Conductivity = Field(description="σ_i of the layer", examples=["6e-4 S/m"])
+    electronic_conductivity: Conductivity = Field(description="σ_e of the layer", examples=["1e-4 S/m"])
 
 
 class GrainBoundariesSection(Section):
@@ -26,6 +67,10 @@ class GrainBoundariesSection(Section):
     accommodation_pressure: AccommodationPressureSection = subtable(
         AccommodationPressureSection, "pressure that metal must build up to enter a boundary"
     )
+    electrons: BoundaryElectronsSection = subtable(
+        BoundaryElectronsSection, "how leaky each boundary is, and what it traps"
+    )
+    coating: CoatingSection | None = Field(None, description="leave the table out for bare grains")
     allow_coarse: Flag = Field(False, description="run although the band is too narrow for its front")
 
 

@@ -16,7 +16,18 @@ SLACK = 1.0 + 1e-9  # lengths that are equal in decimals differ by round-off
 
 def consistency_faults(case: Case) -> list[Fault]:
     """Return every fault between the keys of a resolved case."""
-    checks = (_cells, _materials, _microstructure, _bands, _metal, _reaction, _protocol, _output)
+    checks = (
+        _cells,
+        _materials,
+        _microstructure,
+        _bands,
+        _metal,
+        _reaction,
+        _transport,
+        _nucleation,
+        _protocol,
+        _output,
+    )
     return [fault for check in checks for fault in check(case)]
 
 
@@ -126,6 +137,35 @@ def _reaction(case: Case) -> Iterator[Fault]:
         for key in ("hysteresis", "reservoir"):
             if getattr(case.reaction, key):
                 yield Fault(f"reaction.{key}", "true, but plain = true switches it off", "leave one of them out")
+
+
+def _transport(case: Case) -> Iterator[Fault]:
+    law, slope = case.transport.electronic_law, case.transport.bias_slope
+    if (law == "fitted") != (slope != 0.0):
+        problem = f"{slope:g} V^-1 with electronic_law = {law}"
+        yield Fault("transport.bias_slope", problem, 'it belongs to electronic_law = "fitted", and is not 0 there')
+
+
+def _nucleation(case: Case) -> Iterator[Fault]:
+    asked, grid = case.nucleation, case.grid
+    assert asked.radius is not None and case.metal.interface_width is not None
+    if asked.radius * SLACK < 2.0 * case.metal.interface_width:
+        problem = f"{_um(asked.radius)} is too small for a front of width {_um(case.metal.interface_width)}"
+        yield Fault("nucleation.radius", problem, f"take at least {_um(2.0 * case.metal.interface_width)}")
+    if asked.overpotential < 0.0:
+        yield Fault("nucleation.overpotential", f"{asked.overpotential:g} V is negative", 'write for example "5 mV"')
+    if asked.law != "none" and not asked.sites:
+        yield Fault("nucleation.sites", "is empty", 'name "grain_boundaries", "pore_surfaces" or both')
+    for number, nucleus in enumerate(asked.nuclei):
+        key = f"nucleation.nuclei[{number}].place"
+        axes = len(grid.size)
+        if len(nucleus.place) != axes:
+            yield Fault(key, f"{len(nucleus.place)} lengths for {axes} axes", "give one length per axis of grid.size")
+        elif any(p > size * SLACK for p, size in zip(nucleus.place, grid.size, strict=True)):
+            yield Fault(key, "lies outside of the box", f"at most {', '.join(_um(size) for size in grid.size)}")
+        elif nucleus.place[0] < case.electrodes.working_thickness:
+            right = f"x is at least {_um(case.electrodes.working_thickness)}"
+            yield Fault(key, "lies in the working electrode", right)
 
 
 def _protocol(case: Case) -> Iterator[Fault]:

@@ -13,6 +13,7 @@ from phasefield.case.grid import GridSection
 from phasefield.case.materials import MaterialsSection
 from phasefield.case.metal import MetalSection
 from phasefield.case.microstructure import MicrostructureSection
+from phasefield.case.nucleation import NucleationSection
 from phasefield.case.output import OutputSection
 from phasefield.case.protocol import ProtocolSection
 from phasefield.case.reaction import ReactionSection
@@ -40,6 +41,7 @@ class Case(Section):
     electrodes: ElectrodesSection = Field(description="metal on both sides")
     transport: TransportSection = subtable(TransportSection, "ions and electrons")
     reaction: ReactionSection = subtable(ReactionSection, "charge transfer")
+    nucleation: NucleationSection = subtable(NucleationSection, "metal that appears inside the ceramic")
     metal: MetalSection = subtable(MetalSection, "numerics of the metal's surface")
     protocol: ProtocolSection = Field(description="what is done to the cell")
     output: OutputSection = subtable(OutputSection, "what is written")

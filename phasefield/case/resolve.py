@@ -18,6 +18,9 @@ def resolve(case: Case) -> Case:
     if case.metal.interface_width is None:
         width = float(f"{1.5 * max(case.grid.cell):.12g}")
         updates["metal"] = case.metal.model_copy(update={"interface_width": width})
+    if case.nucleation.radius is None:
+        width = updates["metal"].interface_width if "metal" in updates else case.metal.interface_width
+        updates["nucleation"] = case.nucleation.model_copy(update={"radius": float(f"{2.0 * width:.12g}")})
     if case.electrodes.counter_interface_resistance is None:
         resistance = case.materials.interface_properties.interface_resistance
         updates["electrodes"] = case.electrodes.model_copy(update={"counter_interface_resistance": resistance})

@@ -43,6 +43,14 @@ def n_type_factor(potential: float, thermal: float) -> float:
     return math.exp(min(-potential / thermal, math.log(N_TYPE_CEILING)))
 
 
+def fitted_factor(voltage: float, slope: float, reference: float) -> float:
+    """Return exp(b (|V| - V_ref)): sigma_e at the cell voltage V over that measured at V_ref (M6, ``fitted``).
+
+    A fit to what was measured against the bias of a whole cell, slope b [1/V]; it says nothing of a place.
+    """
+    return math.exp(slope * (abs(voltage) - reference))
+
+
 def hebb_wagner_time(
     length: float, electronic_conductivity: float, electron_concentration: float, temperature: float
 ) -> float:

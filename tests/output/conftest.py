@@ -72,6 +72,7 @@ def make_microstructure(grid: Grid, grains: int = 12) -> tuple[Microstructure, n
         grain_boundary_fraction=fraction,
         pore_fraction=pore,
         sheet_weight=tuple(np.zeros(grid.face_shape(axis)) for axis in range(axes)),
+        sheet_boundary=tuple(np.full(grid.face_shape(axis), -1) for axis in range(axes)),
         boundary_per_volume=2e5,
         electrode_plane=PLANE,
     )

@@ -17,10 +17,10 @@ GRID = Grid((6, 4), (1.0 * UM, 0.5 * UM))
 PLANE = 2.0 * UM
 NUMBERS = CeramicNumbers(
     ionic_conductivity=0.05,
-    sheet_resistance=3e-5,
     bulk_electronic_conductivity=1e-8,
-    boundary_electronic_conductivity=2e-3,
-    boundary_thickness=5e-9,
+    boundary_resistance=np.array([3e-5, 3e-5]),
+    boundary_conductance=np.array([1e-11, 4e-11]),
+    boundary_electrons=np.array([0.0, 3e-7]),
     band_width=1.0 * UM,
     opening=30e-9,
     collecting_length=1.5 * UM,
@@ -51,6 +51,7 @@ def structure() -> Microstructure:
         grain_boundary_fraction=fraction,
         pore_fraction=pores,
         sheet_weight=(weight_x, np.zeros(GRID.face_shape(1))),
+        sheet_boundary=(np.where(weight_x > 0.0, 1, -1), np.full(GRID.face_shape(1), -1)),
         boundary_per_volume=1e5,
         electrode_plane=PLANE,
     )
