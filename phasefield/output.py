@@ -1,4 +1,4 @@
-"""Observers that write a results folder: field files, history, log. Nothing here computes physics.
+"""Observers that write a results folder: field files, log; see ``tables`` for the others. Nothing here computes physics.
 
 An observer is called with ``(state, report)`` after every step and closed with the outcome of the run. A kill at
 any moment leaves whole files: field files, ``fields.pvd`` and ``summary.json`` are written beside their place
@@ -11,48 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from phasefield.errors import CaseError, RunError
+from phasefield.errors import RunError
 from phasefield.fields import FIELDS, State
 from phasefield.results_folder import FORMAT, replacing, write_text_atomic, writing
+from phasefield.tables import EVENT_COLUMNS, HISTORY_COLUMNS, event_row, history_row
 
 if TYPE_CHECKING:
     from microstructures import Microstructure
     from phasefield.simulate import StepReport
-
-# Column of history.csv, attribute of StepReport, and the factor from SI to the column's unit.
-_HISTORY: tuple[tuple[str, str, float], ...] = (
-    ("step", "step", 1),
-    ("protocol_step", "protocol_step", 1),
-    ("time_s", "time", 1.0),
-    ("time_step_s", "time_step", 1.0),
-    ("capacity_mAh_cm2", "capacity", 1.0 / 36000.0),
-    ("throughput_mAh_cm2", "throughput", 1.0 / 36000.0),
-    ("current_density_mA_cm2", "current_density", 0.1),
-    ("cell_voltage_V", "cell_voltage", 1.0),
-    ("penetration_depth_connected_um", "penetration_depth_connected", 1e6),
-    ("penetration_depth_isolated_um", "penetration_depth_isolated", 1e6),
-    ("metal_volume_connected_um", "metal_volume_connected", 1e6),
-    ("metal_volume_isolated_um", "metal_volume_isolated", 1e6),
-    ("isolated_metal_mAh_cm2", "dead_charge", 1.0 / 36000.0),
-    ("tip_speed_nm_s", "tip_speed", 1e9),
-    ("reservoir_share", "reservoir_share", 1.0),
-    ("leakage_current_density_mA_cm2", "leakage_current_density", 0.1),
-    ("charge_balance_error", "charge_balance_error", 1.0),
-    ("plane_current_error", "plane_current_error", 1.0),
-    ("newton_iterations", "newton_iterations", 1),
-    ("cg_iterations", "cg_iterations", 1),
-)
-HISTORY_COLUMNS = tuple(column for column, _, _ in _HISTORY)
-
-_LINE = re.compile(rb"(\d+),.*\n")  # of a step, whole
 
 logger = logging.getLogger("phasefield")
 
@@ -63,11 +35,6 @@ class Observer(Protocol):
     def __call__(self, state: State, report: StepReport) -> None: ...
 
     def close(self, outcome: str) -> None: ...
-
-
-def history_row(report: StepReport) -> dict[str, float]:
-    """Return the values of a step by column of ``history.csv``, in the units of the columns' names."""
-    return {column: getattr(report, attribute) * factor for column, attribute, factor in _HISTORY}
 
 
 # ---------------------------------------------------------------- fields
@@ -213,64 +180,7 @@ def image_bytes(arrays: Mapping[str, np.ndarray], spacing_um: Sequence[float], n
     return made.encode() if isinstance(made, str) else made  # a str if the bytes happen to be one
 
 
-# ---------------------------------------------------------------- history, log, memory
-
-
-class HistoryWriter:
-    """Append a line per step to ``history.csv``; each is handed to the system whole and at once.
-
-    Parameters
-    ----------
-    folder : of the results.
-    last_step : of a run that goes on, the step it goes on from; later lines are cut off.
-    """
-
-    def __init__(self, folder: Path, last_step: int | None = None) -> None:
-        self._path = folder / "history.csv"
-        header = (",".join(HISTORY_COLUMNS) + "\n").encode()
-        start = header if last_step is None else header + _lines_up_to(self._path, header, last_step)
-        with replacing(self._path) as temporary:
-            temporary.write_bytes(start)
-        self._length = len(start)
-        with writing(self._path):
-            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - open as long as the run
-
-    def __call__(self, state: State, report: StepReport) -> None:
-        values = (f"{v:d}" if isinstance(v, int) else f"{v:.10g}" for v in history_row(report).values())
-        line = (",".join(values) + "\n").encode()
-        with writing(self._path):
-            try:
-                rest = line
-                while rest:  # a disk that is nearly full takes part of it
-                    rest = rest[self._file.write(rest) :]
-            except BaseException:
-                self._file.truncate(self._length)
-                raise
-        self._length += len(line)
-
-    def flush(self) -> None:
-        """Return when every line is on disk."""
-        with writing(self._path):
-            os.fsync(self._file.fileno())
-
-    def close(self, outcome: str) -> None:
-        """Flush to disk and close."""
-        try:
-            self.flush()
-        finally:
-            self._file.close()
-
-
-def _lines_up_to(path: Path, header: bytes, last_step: int) -> bytes:
-    """Return the whole lines of a ``history.csv`` up to ``last_step``, without its header."""
-    first, *lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else [header]
-    if first != header:
-        raise CaseError(f"{path} has other columns than this version of the package writes")
-    matches = [_LINE.fullmatch(line) for line in lines]
-    kept = [match[0] for match in matches if match and int(match[1]) <= last_step]
-    if len(kept) != last_step + 1:
-        logger.warning("%s: %d of the %d lines up to step %d are there", path, len(kept), last_step + 1, last_step)
-    return b"".join(kept)
+# ---------------------------------------------------------------- log, memory
 
 
 class _LogFile(logging.Handler):
@@ -325,17 +235,19 @@ class RunLog:
 
 
 class MemoryRecorder:
-    """Keep in memory what the other observers write: ``history`` by column, ``times`` and ``frames``."""
+    """Keep in memory what the other observers write: ``history`` and ``events`` by column, ``times`` and ``frames``."""
 
     def __init__(self, constant: Mapping[str, np.ndarray], fields: Sequence[str] | None = None) -> None:
         self._constant = constant
         self._fields = saved_fields() if fields is None else tuple(fields)
         self._rows: list[dict[str, float]] = []
+        self._events: list[list[float | str]] = []
         self.times: list[float] = []
         self.frames: list[dict[str, np.ndarray]] = []
 
     def __call__(self, state: State, report: StepReport) -> None:
         self._rows.append(history_row(report))
+        self._events += [event_row(event, report) for event in report.events]
         if report.fields_due or report.outcome is not None:
             self.times.append(state.time)
             self.frames.append(frame_arrays(state, self._constant, self._fields))
@@ -347,3 +259,8 @@ class MemoryRecorder:
 
     def close(self, outcome: str) -> None:
         """Do nothing."""
+
+    @property
+    def events(self) -> dict[str, list[float | str]]:
+        """Return one list per column of ``events.csv``."""
+        return {column: [row[i] for row in self._events] for i, column in enumerate(EVENT_COLUMNS)}

@@ -22,7 +22,7 @@ from phasefield.errors import CaseError, RunError, Stopped
 from phasefield.fields import State
 from phasefield.interrupts import StopRequest
 from phasefield.materials import KINDS
-from phasefield.output import FieldWriter, HistoryWriter, MemoryRecorder, Observer, RunLog, microstructure_arrays
+from phasefield.output import FieldWriter, MemoryRecorder, Observer, RunLog, microstructure_arrays
 from phasefield.results_folder import (
     FAILED,
     INTERRUPTED,
@@ -37,6 +37,7 @@ from phasefield.setup import Setup, build_setup
 from phasefield.simulate import StepReport
 from phasefield.simulate import simulate as march
 from phasefield.summary import SummaryWriter, end_measures, run_facts, setup_facts
+from phasefield.tables import HistoryWriter
 from postprocess.results import Results, load
 
 log = logging.getLogger("phasefield")
@@ -242,6 +243,7 @@ def _in_memory(task: _Task) -> Run:
         times=recorder.times,
         read_frame=recorder.frames.__getitem__,
         history=recorder.history,
+        events=recorder.events,
         summary=summary.content,
         electrode_plane=setup.problem.electrode_plane,
     )

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from phasefield import __version__, measures
 from phasefield.checkpoint import snapshot
 from phasefield.fields import State
-from phasefield.output import history_row
 from phasefield.results_folder import FORMAT, RUNNING, write_json_atomic
 from phasefield.setup import Setup, weakest_path
+from phasefield.tables import history_row
 
 if TYPE_CHECKING:
     from phasefield.simulate import StepReport
@@ -142,6 +142,7 @@ class SummaryWriter:
         self.content["steps"] = report.step
         self.content["newton_iterations"] += report.newton_iterations
         self.content["cg_iterations"] += report.cg_iterations
+        self.content["nuclei"] = report.nuclei
         self.content["final"] = history_row(report)
         if report.fields_due:
             self._write()

@@ -29,6 +29,7 @@ class Results:
     times : of the saved frames [s].
     read_frame : gives the frame of an index as arrays ``[x, y(, z)]`` by their name in field files.
     history : arrays by column of ``history.csv``; a column's name ends in its unit.
+    events : lists by column of ``events.csv``, numbers and texts.
     summary : content of ``summary.json``.
     case_toml : the case with every default filled in, as read from ``case.toml``.
     electrode_plane : x of the working electrode's original surface [m].
@@ -41,6 +42,7 @@ class Results:
         times: Sequence[float],
         read_frame: Callable[[int], Mapping[str, np.ndarray]],
         history: Mapping[str, np.ndarray],
+        events: Mapping[str, list[Any]] | None = None,
         summary: Mapping[str, Any] | None = None,
         case_toml: Mapping[str, Any] | None = None,
         electrode_plane: float = 0.0,
@@ -49,6 +51,7 @@ class Results:
         self.times = np.asarray(times, dtype=float)
         self._read_frame = read_frame
         self.history = dict(history)
+        self.events = dict(events or {})
         self.summary = dict(summary or {})
         self.case_toml = dict(case_toml or {})
         self.electrode_plane = electrode_plane
@@ -131,6 +134,7 @@ def load(folder: Path | str) -> Results:
         times=times,
         read_frame=lambda index: read_image(files[index])[0],
         history=read_history(folder / "history.csv"),
+        events=read_events(folder / "events.csv"),
         summary=summary,
         case_toml=case_toml,
         electrode_plane=electrode_plane,
@@ -139,15 +143,25 @@ def load(folder: Path | str) -> Results:
 
 def read_history(path: Path) -> dict[str, np.ndarray]:
     """Return the columns of a ``history.csv``; a last line cut short by a kill is left out."""
-    if not path.is_file():
-        return {}
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    if not whole:
-        return {}
-    header, *lines = whole.split("\n")
-    columns = header.split(",")
-    rows = np.array([[float(value) for value in line.split(",")] for line in lines]).reshape(-1, len(columns))
+    columns, lines = _read_lines(path)
+    rows = np.array([[float(value) for value in line] for line in lines]).reshape(-1, len(columns))
     return {column: rows[:, i] for i, column in enumerate(columns)}
+
+
+def read_events(path: Path) -> dict[str, list[Any]]:
+    """Return the columns of an ``events.csv``, texts where they are no numbers; a last line cut short is left out."""
+    columns, lines = _read_lines(path)
+    texts = ("event", "site")
+    return {
+        column: [line[i] if column in texts else float(line[i]) for line in lines] for i, column in enumerate(columns)
+    }
+
+
+def _read_lines(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return header and whole lines of a table; both empty if it is not there."""
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0] if path.is_file() else ""
+    header, *lines = [line.split(",") for line in whole.split("\n")] if whole else [[]]
+    return header, lines
 
 
 def read_collection(path: Path) -> tuple[list[float], list[Path]]:

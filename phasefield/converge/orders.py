@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import brentq
 
-from phasefield.output import HISTORY_COLUMNS
+from phasefield.tables import HISTORY_COLUMNS
 
 History = Mapping[str, np.ndarray]
 Verdict = Literal["converging", "not shrinking", "-"]

@@ -10,7 +10,7 @@ import pytest
 
 from phasefield.converge import Quantity, observed_order
 from phasefield.converge.orders import COMPARED, DEPTH, DEPTH_AT_CHARGE, TIME_TO_SHORT, compare
-from phasefield.output import HISTORY_COLUMNS
+from phasefield.tables import HISTORY_COLUMNS
 
 SIZES = [pytest.param((1.0, 0.5, 0.25), id="equal"), pytest.param((0.4, 0.2667, 0.11), id="unequal")]
 

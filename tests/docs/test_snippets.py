@@ -21,7 +21,7 @@ from phasefield.cli.app import app
 from phasefield.cli.options import parse_overrides
 from phasefield.fields import FIELDS
 from phasefield.materials import list_materials, load_material
-from phasefield.output import HISTORY_COLUMNS
+from phasefield.tables import HISTORY_COLUMNS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

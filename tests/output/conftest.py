@@ -13,7 +13,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from microstructures import Microstructure
-from phasefield import output
+from phasefield import output, tables
 from phasefield.fields import FIELDS, State
 from phasefield.grid import Grid
 from phasefield.summary import SummaryWriter, run_facts
@@ -121,7 +121,7 @@ def write_run(folder: Path, grid: Grid, steps: int = 4) -> list[State]:
     facts = run_facts("made_up", "What for?", "format = 1", seed=7, threads=2)
     observers: list[output.Observer] = [
         output.FieldWriter(folder, constant, PLANE),
-        output.HistoryWriter(folder),
+        tables.HistoryWriter(folder),
         SummaryWriter(folder, facts, started=0.0),
         output.RunLog(folder),
     ]

@@ -15,7 +15,7 @@ import pytest
 
 import phasefield as pf
 import postprocess
-from phasefield import output
+from phasefield import output, tables
 from phasefield.errors import CaseError, RunError
 from phasefield.grid import Grid
 from phasefield.results_folder import open_results, write_json_atomic
@@ -28,7 +28,7 @@ def test_history_has_units_of_its_names_and_a_plain_header(tmp_path: Path, grid:
     made_up.write_run(folder, grid)
     with open(folder / "history.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == output.HISTORY_COLUMNS
+    assert tuple(rows[0]) == tables.HISTORY_COLUMNS
     assert rows[3]["step"] == "3"
     assert rows[3]["newton_iterations"] == "3"
     expected = {
@@ -45,7 +45,7 @@ def test_history_has_units_of_its_names_and_a_plain_header(tmp_path: Path, grid:
 
 def test_every_row_is_on_disk_before_the_next_step(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:
     structure, _ = made_up.make_microstructure(grid)
-    writer = output.HistoryWriter(tmp_path)
+    writer = tables.HistoryWriter(tmp_path)
     for step in range(3):
         writer(made_up.make_state(grid, structure, step, 0.0), made_up.make_report(step, 0.0))
         assert len(read_history(tmp_path / "history.csv")["step"]) == step + 1
@@ -66,7 +66,7 @@ def test_a_last_line_cut_short_is_left_out_at_any_byte(tmp_path: Path, grid: Gri
     cut.write_bytes(whole[:20])
     assert read_history(cut) == {}
     cut.write_bytes(whole.split(b"\n")[0] + b"\n")
-    assert [len(values) for values in read_history(cut).values()] == [0] * len(output.HISTORY_COLUMNS)
+    assert [len(values) for values in read_history(cut).values()] == [0] * len(tables.HISTORY_COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -77,16 +77,16 @@ def test_a_history_that_goes_on_is_that_of_one_that_never_stopped(
 ) -> None:
     structure, _ = made_up.make_microstructure(grid)
 
-    def write(writer: output.HistoryWriter, steps: range) -> None:
+    def write(writer: tables.HistoryWriter, steps: range) -> None:
         for step in steps:
             writer(made_up.make_state(grid, structure, step, 0.0), made_up.make_report(step, 0.0))
         writer.close("short")
 
     path = tmp_path / "history.csv"
-    write(output.HistoryWriter(tmp_path), range(6))
+    write(tables.HistoryWriter(tmp_path), range(6))
     whole = path.read_bytes()
     path.write_bytes(whole[: whole.index(b"\n3,") + 1] + cut)
-    write(output.HistoryWriter(tmp_path, last_step=1), range(2, 6))
+    write(tables.HistoryWriter(tmp_path, last_step=1), range(2, 6))
     assert path.read_bytes() == whole
 
 
@@ -97,20 +97,20 @@ def test_a_history_that_lacks_lines_goes_on_and_says_so(
     path = tmp_path / "run/history.csv"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:2], b"what?\n", *lines[3:]]))
-    output.HistoryWriter(tmp_path / "run", last_step=2).close("short")
+    tables.HistoryWriter(tmp_path / "run", last_step=2).close("short")
     assert "2 of the 3 lines up to step 2 are there" in caplog.text
     assert path.read_bytes() == b"".join([*lines[:2], lines[3]])
     path.unlink()
-    output.HistoryWriter(tmp_path / "run", last_step=2).close("short")
+    tables.HistoryWriter(tmp_path / "run", last_step=2).close("short")
     assert path.read_bytes() == lines[0]
     path.write_bytes(b"step,of,another,version\n")
     with pytest.raises(CaseError, match=r"history.csv has other columns"):
-        output.HistoryWriter(tmp_path / "run", last_step=2)
+        tables.HistoryWriter(tmp_path / "run", last_step=2)
 
 
 def test_a_line_that_does_not_fit_is_not_left_in_part(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:
     structure, _ = made_up.make_microstructure(grid)
-    writer = output.HistoryWriter(tmp_path)
+    writer = tables.HistoryWriter(tmp_path)
     writer(made_up.make_state(grid, structure, 0, 0.0), made_up.make_report(0, 0.0))
     before = (tmp_path / "history.csv").read_bytes()
     file = writer._file
@@ -133,7 +133,7 @@ def test_a_line_that_does_not_fit_is_not_left_in_part(tmp_path: Path, grid: Grid
 
 def test_not_a_number_survives_the_history(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:
     structure, _ = made_up.make_microstructure(grid)
-    writer = output.HistoryWriter(tmp_path)
+    writer = tables.HistoryWriter(tmp_path)
     writer(made_up.make_state(grid, structure, 0, 0.0), made_up.make_report(0, 0.0, reservoir_share=math.nan))
     writer.close("failed")
     assert np.isnan(read_history(tmp_path / "history.csv")["reservoir_share"]).all()

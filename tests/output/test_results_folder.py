@@ -108,7 +108,7 @@ grid = Grid((200, 150), (0.4 * UM, 0.4 * UM))
 structure, pressure = make_microstructure(grid)
 observers = [
     output.FieldWriter(folder, output.microstructure_arrays(structure, pressure), PLANE),
-    output.HistoryWriter(folder),
+    tables.HistoryWriter(folder),
     SummaryWriter(folder, run_facts("x", "", "", 0, 1), 0.0),
 ]
 state = make_state(grid, structure, 0, 1e-5)
