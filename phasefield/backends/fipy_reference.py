@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from fipy import CellVariable, DiffusionTerm, FaceVariable, ImplicitSourceTerm
 from fipy.solvers import solver_suite
+from scipy.optimize import brentq
 from scipy.sparse.linalg import splu
 
 from phasefield.backends import Control, NotConverged, NotFinite, SolveReport, Tolerances, common
@@ -336,16 +337,21 @@ class FipyBackend:
         return -float(step[:-1] @ balances) - float(step[-1]) * node
 
     def _line_search(self, start: np.ndarray, step: np.ndarray, target: float | None, time_step: float) -> np.ndarray:
-        """Return where to go along ``step``: all of it, or less where that lies far beyond the energy's minimum."""
-        before = abs(self._slope(step, target))
-        length, found = 1.0, self._move(start + step, time_step)
-        for _ in range(8):
-            after = self._slope(step, target)
-            if not after > 0.5 * before:
-                break
-            length *= max(0.1, before / (before + after))
-            found = self._move(start + length * step, time_step)
-        return found
+        """Return where to go along ``step``: all of it, or just beyond the energy's minimum where that is far beyond it."""
+        before = self._slope(step, target)
+        found = self._move(start + step, time_step)
+        tried = {0.0: before, 1.0: self._slope(step, target)}
+        if not tried[1.0] > 0.5 * abs(before):
+            return found
+
+        def slope(length: float) -> float:
+            if length not in tried:
+                self._move(start + length * step, time_step)
+                tried[length] = self._slope(step, target)
+            return tried[length]
+
+        brentq(slope, 0.0, 1.0, xtol=1e-9, rtol=0.3, maxiter=30, disp=False)
+        return self._move(start + min(t for t, s in tried.items() if s > 0.0) * step, time_step)
 
     # --- reports ------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import fields
 import numba
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import brentq
 
 from phasefield.backends import Control, NotConverged, NotFinite, SolveReport, Tolerances, common
 from phasefield.backends import numba_kernels as kernels
@@ -14,6 +15,7 @@ from phasefield.fields import State
 from phasefield.numerics import interface, krylov, multigrid
 from phasefield.numerics.anderson import Anderson
 from phasefield.numerics.regions import regions_of
+from phasefield.physics import transport
 from phasefield.physics.constants import FARADAY, thermal_voltage
 from phasefield.physics.reaction import TAIL
 from phasefield.problem import Ceramic, Problem
@@ -21,7 +23,11 @@ from phasefield.problem import Ceramic, Problem
 SWEEPS = 3  # of relaxation before and after the coarse grid
 CG_LIMIT = 400
 LINEAR_SHARE = 0.3  # of the tolerance that the linear solver may use up
+SHORTEST = 1e-9  # step of a line search, of Newton's
 FORCING = 3e-3  # a linear solve gains this much, until the tolerance is near
+LEAKY_SHARE = (
+    0.05  # of the largest sigma_e of the ceramic: cells above it make the network whose parts are coarse unknowns
+)
 INNER = (slice(1, -1), slice(None), slice(1, -1))  # a padded box without its ghosts
 
 
@@ -69,7 +75,9 @@ class NumbaBackend:
         self.high = np.zeros((2, *self.shape[1:]))
         filled = self._box(problem.initial_metal_fraction) > 0.5
         resistance = min(self.spacing) / float(self.ceramic.ionic_conductivity.max())
-        self.regions = regions_of(self.ceramic.sheet_resistance, resistance, filled, grid.lateral)
+        leaky = self.ceramic.boundary_electronic_conductivity
+        network = leaky > LEAKY_SHARE * leaky.max()
+        self.regions = regions_of(self.ceramic.sheet_resistance, resistance, filled, grid.lateral, network)
         self.hierarchy = multigrid.Hierarchy(self.shape, self.spacing)
         *self.faces, self.coupling = self.hierarchy.finest()
         self.e_inverse = np.zeros((0, 0))
@@ -172,7 +180,7 @@ class NumbaBackend:
             xi, c.ionic_conductivity, *c.sheet_resistance, *self.spacing, self.periodic, *self.faces
         )  # fmt: skip
         self._electronic_faces(xi)
-        self.regions.update(xi > 0.5)
+        self.regions.update(xi > 0.5, xi > transport.CONDUCTING_FRACTION)
         self.weight[INNER] = xi < 0.5
 
     def _electronic_faces(self, xi: np.ndarray) -> None:
@@ -284,8 +292,9 @@ class NumbaBackend:
     def _line_search(self, state, voltage: float, target: float, free: bool, time_step: float) -> float:
         """Go along ``delta`` as far as the slope of the (convex) energy allows; returns the new voltage.
 
-        The slope at step length t is -delta . r(t): it rises with t, and a full step that lands beyond the
-        minimum by more than half of where it started is shortened to the secant's zero.
+        The slope at step length t is -delta . r(t): it rises with t, and a full step that lands beyond the minimum by
+        more than half of where it started is shortened to the minimum, just beyond it rather than before: where
+        cells begin to plate the slope jumps, and the next step must know the steep side.
         """
         step_v = float(self.delta[0, -1, 0, 0]) if free else 0.0
         start = self.u.copy()
@@ -297,13 +306,18 @@ class NumbaBackend:
             return -krylov.dot(self.delta, self.r) - step_v * node
 
         before = -krylov.dot(self.delta, self.r) - step_v * (target - float(self.high.sum()) if free else 0.0)
-        length = 1.0
-        after = slope(length)
-        for _ in range(8):
-            if not after > 0.5 * abs(before):
-                break
-            length *= max(0.1, abs(before) / (abs(before) + after))
-            after = slope(length)
+        tried = {0.0: before, 1.0: slope(1.0)}
+        if not tried[1.0] > 0.5 * abs(before):
+            return voltage + step_v
+
+        def remembered(length: float) -> float:
+            if length not in tried:
+                tried[length] = slope(length)
+            return tried[length]
+
+        brentq(remembered, 0.0, 1.0, xtol=SHORTEST, rtol=0.3, maxiter=30, disp=False)
+        length = min(t for t, s in tried.items() if s > 0.0)
+        slope(length)
         return voltage + length * step_v
 
     # --- reports ------------------------------------------------------------------------------------------

@@ -63,32 +63,40 @@ class Regions:
     """Keep the regions of the last metal map and make them anew when it changed.
 
     ``labels``: shape ``(2, nx+2, ny, nz+2)``; for component 0 the pieces that are not metal, for component 1 the
-    pieces of metal, numbered through. ``count`` is 0 when there is nothing a coarse grid would miss.
+    pieces of what conducts electrons, metal and then the network, numbered through. ``count`` is 0 when there is nothing
+    a coarse grid would miss.
 
     Parameters
     ----------
     grains : labels from 0 of the parts between resistive sheets, which coarse cells reach across: pieces end there.
     always : sheets resist so much that their parts count even where metal encloses nothing.
+    network : cells of the ceramic that conduct electrons far better than the rest; its parts float like metal does.
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], lateral: Lateral, grains: np.ndarray | None = None, always: bool = False
+        self,
+        shape: tuple[int, int, int],
+        lateral: Lateral,
+        grains: np.ndarray | None = None,
+        always: bool = False,
+        network: np.ndarray | None = None,
     ) -> None:
         self.lateral = lateral
         self.labels = np.zeros((2, shape[0] + 2, shape[1], shape[2] + 2), dtype=np.int32)
         self.count = 0
         self._always = always
+        self._network = np.zeros(shape, dtype=np.bool_) if network is None else network
         few = grains is not None and grains.max() < MOST
         self._grains = grains + 1 if grains is not None and few else np.ones(shape, dtype=np.int32)
         self._boxes = ndimage.find_objects(self._grains) if few else []
         self._metal: np.ndarray | None = None
 
-    def update(self, metal: np.ndarray) -> None:
-        """Follow the boolean map ``metal``, a box."""
+    def update(self, metal: np.ndarray, conducting: np.ndarray) -> None:
+        """Follow the boolean map ``metal``, a box; ``conducting``: the same with its tail that conducts electrons."""
         if self._metal is not None and np.array_equal(metal, self._metal):
             return
         self._metal = metal
-        ceramic, bodies = label_connected(~metal, self.lateral), label_connected(metal, self.lateral)
+        ceramic, bodies = label_connected(~metal, self.lateral), self._conductors(conducting)
         if ceramic[1] <= 1 and bodies[1] <= 1 and not self._always:
             self.count = 0
             return
@@ -97,6 +105,12 @@ class Regions:
         self.labels[0, 1:-1, :, 1:-1] = pieces
         self.labels[1, 1:-1, :, 1:-1] = metals + max(n_pieces, 1)
         self.count = max(n_pieces, 1) + max(n_metals, 1)
+
+    def _conductors(self, metal: np.ndarray) -> tuple[np.ndarray, int]:
+        """Label the connected pieces of metal, then those of the network that no metal covers, from 1."""
+        labels, count = label_connected(metal, self.lateral)
+        parts, more = label_connected(self._network & ~metal, self.lateral)
+        return np.where(parts > 0, parts + count, labels).astype(np.int32), count + more
 
     def _pieces_of_grains(self, ceramic: np.ndarray) -> tuple[np.ndarray, int]:
         """Label the connected pieces of ``ceramic`` grain by grain, from 1; periodic sides part them."""
@@ -108,11 +122,17 @@ class Regions:
         return labels, count
 
 
-def regions_of(sheets: tuple[np.ndarray, ...], cell_resistance: float, metal: np.ndarray, lateral: Lateral) -> Regions:
+def regions_of(
+    sheets: tuple[np.ndarray, ...],
+    cell_resistance: float,
+    metal: np.ndarray,
+    lateral: Lateral,
+    network: np.ndarray | None = None,
+) -> Regions:
     """Return the regions of a box with resistive ``sheets`` on its faces, see ``cells_between``.
 
-    ``cell_resistance``: of a cell, in the unit of the sheets. ``metal``: where it is at first.
+    ``cell_resistance``: of a cell, in the unit of the sheets. ``metal``: where it is at first. ``network``: see ``Regions``.
     """
     worst = max(float(sheet.max(initial=0.0)) for sheet in sheets)
     grains = cells_between(sheets, metal, lateral) if worst > 0.0 else None
-    return Regions(metal.shape, lateral, grains, worst > SHEET_CONTRAST * cell_resistance)
+    return Regions(metal.shape, lateral, grains, worst > SHEET_CONTRAST * cell_resistance, network)

@@ -111,7 +111,7 @@ def web(random_system, metal: np.ndarray, free_node: bool):
     system.coupling *= 1e-6
     system.set_up()
     regions = Regions(metal.shape, "periodic")
-    regions.update(metal)
+    regions.update(metal, metal)
     return system, regions
 
 

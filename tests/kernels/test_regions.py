@@ -70,7 +70,7 @@ def test_regions_number_ceramic_for_ions_and_metal_for_electrons(layers: int) ->
     flat = picture("########", "########", "#..##..#", "########", "........", "..#.....")
     metal = np.repeat(flat, layers, axis=1)
     pieces = regions.Regions(metal.shape, "mirror")
-    pieces.update(metal)
+    pieces.update(metal, metal)
     ions, electrons = pieces.labels[:, 1:-1, :, 1:-1]
     assert pieces.count == 5
     for j in range(layers):
@@ -84,11 +84,11 @@ def test_a_hole_through_one_layer_joins_what_it_leads_to() -> None:
     metal[4:] = False
     metal[1, 2, 2] = False
     pieces = regions.Regions(metal.shape, "periodic")
-    pieces.update(metal)
+    pieces.update(metal, metal)
     assert pieces.count == 3  # enclosed ceramic, ceramic, metal
     metal = metal.copy()
     metal[1:4, 2, 2] = False
-    pieces.update(metal)
+    pieces.update(metal, metal)
     assert pieces.count == 0
 
 
@@ -97,7 +97,7 @@ def test_a_hole_through_one_layer_joins_what_it_leads_to() -> None:
 )
 def test_one_piece_of_each_needs_no_coarse_unknown(metal: np.ndarray) -> None:
     pieces = regions.Regions(metal.shape, "periodic")
-    pieces.update(metal)
+    pieces.update(metal, metal)
     assert pieces.count == 0
 
 
@@ -106,7 +106,7 @@ def test_regions_follow_the_metal() -> None:
     pieces = regions.Regions(apart.shape, "periodic")
     counts = []
     for metal in (apart, apart, np.zeros_like(apart), apart.copy()):
-        pieces.update(metal)
+        pieces.update(metal, metal)
         counts.append(pieces.count)
     assert counts == [3, 3, 0, 3]
 
@@ -119,7 +119,7 @@ def test_grains_are_coarse_unknowns_where_sheets_resist_far_more_than_cells():
     metal[:2] = True
     for cell_resistance, expected in ((0.08, 0), (0.05, 3)):
         pieces = regions.regions_of(sheets, cell_resistance, metal, "mirror")
-        pieces.update(metal)
+        pieces.update(metal, metal)
         assert pieces.count == expected  # two grains and the metal's body, or nothing that a coarse grid would miss
     inner = pieces.labels[0, 1:-1, :, 1:-1]
     assert len(np.unique(inner)) == 2 and (inner[6] != inner[7]).all()
@@ -133,7 +133,7 @@ def test_pieces_that_metal_encloses_end_at_sheets():
     metal = np.zeros(shape, dtype=bool)
     metal[[2, 7], 0, 2:8] = metal[2:8, 0, 2] = metal[2:8, 0, 7] = True  # a ring across the sheet
     pieces = regions.regions_of(sheets, 1.0, metal, "mirror")
-    pieces.update(metal)
+    pieces.update(metal, metal)
     inside = pieces.labels[0, 4:8, 0, 4:8]
     assert len(np.unique(inside)) == 2 and pieces.count == 5  # two halves inside, two outside, one body
 
@@ -148,3 +148,18 @@ def test_an_electrode_does_not_join_the_grains_that_touch_it():
     assert labels[5, 0, 2] != labels[5, 0, 7]
     assert regions.cells_between(sheets, ~metal & metal, "mirror").max() == 0  # joined without metal
     assert len(np.unique(regions.cells_between(sheets, metal, "periodic"))) == 2  # and around the sides
+
+
+def test_parts_of_the_network_float_like_metal_until_metal_covers_them() -> None:
+    network = picture("........", ".##...##", ".##...##", "........")
+    metal = picture("########", "........", "........", "........")
+    pieces = regions.Regions(metal.shape, "mirror", network=network)
+    pieces.update(metal, metal)
+    electrons = pieces.labels[1, 1:-1, 0, 1:-1]
+    assert pieces.count == 4  # the ceramic for ions; metal and two parts of the network for electrons
+    assert {int(electrons[i, k]) for i, k in ((0, 0), (1, 1), (2, 7))} == {1, 2, 3}
+    tail = metal | picture("........", ".##.....", ".##.....", "........")  # metal's tail conducts before it is metal
+    pieces = regions.Regions(metal.shape, "mirror", network=network)
+    pieces.update(metal, tail)
+    electrons = pieces.labels[1, 1:-1, 0, 1:-1]
+    assert pieces.count == 3 and electrons[1, 1] == electrons[0, 0] != electrons[2, 7]
