@@ -69,9 +69,18 @@ class Nucleator:
         """
         potential = state["electronic_potential"] - state["ionic_potential"]
         events = self._follow(state, conducting, potential)
-        for cell, site in self._new_cells(state, time_step, potential):
-            events.append(self._appear(state, cell, site, potential))
+        for cell in self._listed(state):
+            events.append(self._appear(state, cell, "listed", potential))
+        for cell in self._new_cells(state, time_step, potential):
+            events.append(self._appear(state, cell, SITES[self.law.site.flat[cell]], potential))
         return tuple(events)
+
+    def largest_drive(self, state: State) -> float:
+        """Return how far the potential of the most driven free site is below its threshold [V]; -inf without a site."""
+        potential = state["electronic_potential"] - state["ionic_potential"]
+        excess = (self.threshold - potential).ravel()[self.sites]
+        free = ~self._taken(state).ravel()[self.sites]
+        return float(excess[free].max(initial=-np.inf))
 
     # --- nuclei that there are ----------------------------------------------------------------------------
 
@@ -112,16 +121,11 @@ class Nucleator:
 
     # --- nuclei to come -----------------------------------------------------------------------------------
 
-    def _new_cells(self, state: State, time_step: float, potential: np.ndarray) -> list[tuple[int, str]]:
-        """Return the cells (flat index) at which nuclei appear now, and what kind of site each is."""
-        new = [(cell, "listed") for cell in self._listed(state)]
+    def _new_cells(self, state: State, time_step: float, potential: np.ndarray) -> list[int]:
+        """Return the cells (flat index) at which nuclei appear now by the law."""
         if self.law.law == "deterministic":
-            found = self._most_driven(state, potential)
-        elif self.law.law == "poisson":
-            found = self._rung(state, time_step, potential)
-        else:
-            found = []
-        return new + [(cell, SITES[self.law.site.flat[cell]]) for cell in found]
+            return self._most_driven(state, potential)
+        return self._rung(state, time_step, potential) if self.law.law == "poisson" else []
 
     def _listed(self, state: State) -> list[int]:
         grid = self.problem.grid
@@ -153,10 +157,15 @@ class Nucleator:
             return []
         free = ~self._taken(state).ravel()[self.sites]
         clock.flat[self.sites] -= np.where(free, elapsed, 0.0)
+        rung = np.flatnonzero(clock.flat[self.sites] <= 0.0)
+        late = clock.flat[self.sites[rung]] / elapsed[rung]  # minus the share of the step that is left since
         chosen: list[int] = []
-        for cell in self.sites[clock.flat[self.sites] <= 0.0]:
+        for cell in self.sites[rung[np.argsort(late, kind="stable")]]:
             clock.flat[cell] = -np.log(uniform_at(law.seed, AGAIN_STREAM, (int(cell), state.step)))
-            if all(self._distance(int(cell), other) >= CLEARANCE * law.radius for other in chosen):
+            # as far apart as if the earlier ball had been there in a step before
+            if all(
+                self._distance(int(cell), other) > (CLEARANCE + 1.0) * law.radius * (1.0 + 1e-9) for other in chosen
+            ):
                 chosen.append(int(cell))
         return chosen
 
@@ -171,7 +180,7 @@ class Nucleator:
     def _taken(self, state: State) -> np.ndarray:
         """Return the cells too near to metal, its tail included, or to a nucleus that forms."""
         occupied = (state["metal_fraction"] >= CONDUCTING_THRESHOLD) | state["nucleus"]
-        grid, reach = self.problem.grid, CLEARANCE * self.law.radius
+        grid, reach = self.problem.grid, CLEARANCE * self.law.radius * (1.0 + 1e-9)
         # EDT knows no periodic sides: what lies beyond them is copied on.
         pad = [(0, 0)] + [
             (min(n, int(reach / d) + 1),) * 2 for n, d in zip(grid.shape[1:], grid.spacing[1:], strict=True)

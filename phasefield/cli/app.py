@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import phasefield
-from phasefield.cli import cases, converge, crosscheck, doctor, export, materials, plot, runs, validate
+from phasefield.cli import cases, converge, crosscheck, doctor, export, materials, plot, runs, study, validate
 
 app = typer.Typer(
     name="phasefield",
@@ -28,6 +28,7 @@ app.command("materials")(materials.show)
 app.command()(plot.plot)
 app.command()(export.export)
 app.command()(converge.converge)
+app.command()(study.study)
 app.command()(crosscheck.crosscheck)
 app.command()(validate.validate)
 app.command()(doctor.doctor)

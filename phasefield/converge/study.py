@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phasefield.case import Case, load_case
-from phasefield.case.changes import case_texts, input_names
+from phasefield.case import Case
 from phasefield.converge.families import Family, Level, distinct_levels, families
 from phasefield.converge.orders import (
     DEPTH_AT_CHARGE,
@@ -17,12 +16,9 @@ from phasefield.converge.orders import (
     common_end,
     compare,
 )
-from phasefield.errors import CaseError, RunError
-from phasefield.results_folder import UNFINISHED, outcome_of
-from phasefield.run import resume, run
+from phasefield.kept_runs import KeptRun, kept_run
 from phasefield.setup import build_limits
 from phasefield.simulate import largest_travel
-from postprocess.results import load
 
 RATIO = 1.5  # of sizes from level to level; twice as many cells each time in 2-D, and drawn lengths stay whole cells
 TARGET = 0.15  # of the depth at given charge, between the two finest levels (VALIDATION V19)
@@ -118,49 +114,13 @@ def converge(
     folder = Path("results") / f"{case.name}-convergence" if out is None else Path(out)
     found = families(case, levels, ratio)
     wanted = distinct_levels(found)
-    made: dict[str, _Made] = {}
+    made: dict[str, KeptRun] = {}
     for number, level in enumerate(wanted, start=1):
-        made[level.name] = _made(folder / "runs" / level.name, level, f"run {number} of {len(wanted)}", announce)
+        what = f"run {number} of {len(wanted)}: {level.name}, {_words(level.case)}"
+        made[level.name] = kept_run(folder / "runs" / level.name, level.case, what, announce)
     facts = tuple(_facts(folder, level, made[level.name].summary) for level in wanted)
     results = tuple(_compared(family, made) for family in found)
     return Study(case.name, case.question, folder, ratio, facts, results, tuple(_remarks(wanted, facts)))
-
-
-@dataclass(frozen=True)
-class _Made:
-    summary: dict[str, Any]
-    history: History
-
-
-def _made(folder: Path, level: Level, which: str, announce: Callable[[str], None] | None) -> _Made:
-    """Return what a run left, after running or resuming it if it is not finished."""
-    outcome = outcome_of(folder)
-    if outcome in UNFINISHED and not (folder / "case.toml").is_file():
-        outcome = None  # killed before its first step
-    if outcome is not None and not _is_of(folder, level.case):
-        raise CaseError(f"{folder} holds a run of another case; take another folder with -o, or remove this one")
-    if outcome is not None and outcome not in UNFINISHED:
-        results = load(folder)
-        return _Made(results.summary, results.history)
-    go_on = outcome is not None and any(folder.glob("checkpoints/*.h5"))
-    if announce is not None:
-        announce(f"{which}: {level.name}, {_words(level.case)}{', goes on' if go_on else ''}")
-    try:
-        shown = announce is not None
-        done = resume(folder, progress=shown) if go_on else run(level.case, folder, progress=shown, force=True)
-    except RunError as error:
-        raise RunError(f"{which}, {level.name}: {error}") from None
-    return _Made(done.summary, done.history)
-
-
-def _is_of(folder: Path, case: Case) -> bool:
-    """Return whether the run in a folder was made from this case, with these materials."""
-    try:
-        there = load_case(folder / "case.toml")
-    except CaseError:
-        return False
-    names = input_names(there, folder)
-    return case_texts(there, names) == case_texts(case, names)
 
 
 def _words(case: Case) -> str:
@@ -201,7 +161,7 @@ def _remarks(levels: Sequence[Level], runs: Sequence[RunFacts]) -> Iterator[str]
         yield "The runs were made by different revisions of the package."
 
 
-def _compared(family: Family, made: dict[str, _Made]) -> FamilyResult:
+def _compared(family: Family, made: dict[str, KeptRun]) -> FamilyResult:
     runs = tuple(level.name for level in family.levels)
     sizes = tuple(level.size for level in family.levels)
     histories = tuple(made[name].history for name in runs)

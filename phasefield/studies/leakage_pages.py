@@ -1,0 +1,221 @@
+"""The pages of the leakage study: tables, figures, and a tidy table of all runs."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from phasefield.results_folder import replacing, write_text_atomic
+from phasefield.studies.leakage import (
+    CHARGE,
+    CONDUCTIVITIES,
+    COVERAGES,
+    FRACTIONS,
+    OVERPOTENTIALS,
+    SEEDS,
+    STORAGES,
+    LeakageStudy,
+    Onset,
+    Point,
+    Storage,
+)
+from postprocess.curves import Line, Panel, save_panels
+
+PAGE = "leakage.md"
+
+
+def write_pages(study: LeakageStudy, command: str = "") -> Path:
+    """Write ``leakage.md``, ``runs.csv`` and the figures to the study's folder; return the page."""
+    figures = {
+        "penetration.png": (penetration_panels(study.points), f"Metal after {CHARGE}, three microstructures"),
+        "onset.png": (onset_panels(study.onsets), "Current from which nuclei appear"),
+        "storage.png": (
+            storage_panels(study.storages),
+            f"Leakage while the ceramic takes up electrons, seed {SEEDS[0]}",
+        ),
+    }
+    for name, (panels, title) in figures.items():
+        with replacing(study.folder / name) as temporary:
+            save_panels(panels, title, temporary)
+    write_text_atomic(study.folder / "runs.csv", tidy_table(study.points))
+    page = study.folder / PAGE
+    write_text_atomic(page, page_text(study, command))
+    return page
+
+
+def tidy_table(points: Sequence[Point]) -> str:
+    """Return every run of the map as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        [
+            "conductivity_S_m",
+            "leaky_fraction",
+            "seed",
+            "depth_connected_um",
+            "deepest_nucleus_um",
+            "nuclei",
+            "met_by_the_front",
+            "isolated_metal_mAh_cm2",
+            "first_nucleus_mAh_cm2",
+            "capacity_mAh_cm2",
+            "outcome",
+        ]
+    )
+    for p in points:
+        numbers = (p.depth, p.deepest, p.nuclei, p.met, p.isolated, p.first, p.charge)
+        writer.writerow([f"{p.conductivity:g}", f"{p.fraction:g}", p.seed, *(f"{n:.6g}" for n in numbers), p.outcome])
+    return text.getvalue()
+
+
+def page_text(study: LeakageStudy, command: str) -> str:
+    """Return the page."""
+    lines = [
+        "# Metal inside the ceramic: electronic leakage and nuclei",
+        "",
+        f"    {command}",
+        "",
+        f"{datetime.date.today().isoformat()}, revision of the runs: {', '.join(study.revisions)}.",
+        "",
+        f"## {CHARGE}: conductivity of the network, share of its boundaries that leaks",
+        "",
+        (
+            f"Three microstructures (seeds {', '.join(map(str, SEEDS))}); the mean conductivity is kept while the share "
+            "changes, 1 is the uniform network. Each cell: mean (smallest to largest)."
+        ),
+        "",
+    ]
+    measures: tuple[tuple[str, Callable[[Point], float]], ...] = (
+        ("depth of connected metal, µm", lambda p: p.depth),
+        ("depth of the deepest nucleus, µm", lambda p: p.deepest),
+        ("nuclei", lambda p: p.nuclei),
+        ("of them met by the front", lambda p: p.met),
+        ("isolated metal, µAh/cm²", lambda p: 1e3 * p.isolated),
+    )
+    for title, measure in measures:
+        lines += [
+            f"**{title}**",
+            "",
+            *_table(("σ_e S/m", *(f"leaky {f:g}" for f in FRACTIONS)), _map_rows(study.points, measure)),
+            "",
+        ]
+    lines += [
+        "![penetration](penetration.png)",
+        "",
+        "## Coating and threshold: the current from which nuclei appear",
+        "",
+    ]
+    lines += [
+        ("Bare ceramic at steady potentials, no metal in it yet; mA/cm², mean of the seeds (smallest to largest). "
+        "The coating is that of `llzo_lao_coated`, on a share of the boundaries."),
+        "",
+        *_table(("η_nuc mV", *(f"coated {c:g}" for c in COVERAGES)), _onset_rows(study.onsets)),
+        "",
+        "![onset](onset.png)",
+        "",
+        "## Stored electrons: does the concentration field matter?",
+        "",
+        "n_M in mol/m³; traps: n_M in the boundaries over that in grains. Mean of the seeds (smallest to largest).",
+        "",
+        *_table(("n_M", "first nucleus s", "leakage half settled s", "nuclei", "depth µm", "isolated µAh/cm²"), _storage_rows(study.storages)),
+        "",
+        "![storage](storage.png)",
+        "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
+
+
+def _spread(values: Iterable[float]) -> str:
+    """Return mean and range; values that are not there (NaN) are counted."""
+    all_ = np.array(list(values), dtype=float)
+    there = all_[np.isfinite(all_)]
+    if not len(there):
+        return "none"
+    text = (
+        f"{there.mean():.3g}"
+        if np.ptp(there) == 0.0
+        else f"{there.mean():.3g} ({there.min():.3g} to {there.max():.3g})"
+    )
+    return text if len(there) == len(all_) else f"{text}, none in {len(all_) - len(there)}"
+
+
+def _map_rows(points: Sequence[Point], measure: Callable[[Point], float]) -> Iterable[Sequence[str]]:
+    for s in CONDUCTIVITIES:
+        cells = ([measure(p) for p in points if (p.conductivity, p.fraction) == (s, f)] for f in FRACTIONS)
+        yield [f"{s:.2g}", *map(_spread, cells)]
+
+
+def _onset_rows(onsets: Sequence[Onset]) -> Iterable[Sequence[str]]:
+    for eta in OVERPOTENTIALS:
+        cells = ([o.current for o in onsets if (o.coverage, o.overpotential) == (c, eta)] for c in COVERAGES)
+        yield [f"{eta:g}", *map(_spread, cells)]
+
+
+def _storage_rows(storages: Sequence[Storage]) -> Iterable[Sequence[str]]:
+    for name in STORAGES:
+        some = [s for s in storages if s.name == name]
+        measures = ("first_time", "settling_time", "nuclei", "depth")
+        yield [name, *(_spread(getattr(s, m) for s in some) for m in measures), _spread(1e3 * s.isolated for s in some)]
+
+
+# --- figures ----------------------------------------------------------------------------------------------------
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return float(np.mean(found)) if found else math.nan
+
+
+def penetration_panels(points: Sequence[Point]) -> tuple[Panel, ...]:
+    """Return depths, nuclei and isolated metal over the conductivity, a line per leaky share."""
+    x = np.array(CONDUCTIVITIES)
+
+    def lines(measure: Callable[[Point], float]) -> tuple[Line, ...]:
+        return tuple(
+            Line(
+                f"leaky {f:g}" if f < 1.0 else "uniform",
+                x,
+                np.array([_mean(measure(p) for p in points if (p.conductivity, p.fraction) == (s, f)) for s in x]),
+                joined=True,
+            )
+            for f in FRACTIONS
+        )
+
+    label = "σ_e of the ceramic, S/m"
+    return (
+        Panel(label, "depth of connected metal, µm", lines(lambda p: p.depth), "x"),
+        Panel(label, "depth of the deepest nucleus, µm", lines(lambda p: p.deepest), "x"),
+        Panel(label, "nuclei", lines(lambda p: p.nuclei), "x"),
+        Panel(label, "isolated metal, µAh/cm²", lines(lambda p: 1e3 * p.isolated), "x"),
+    )
+
+
+def onset_panels(onsets: Sequence[Onset]) -> tuple[Panel, ...]:
+    """Return the onset over the coverage at every threshold, and over the threshold at every coverage."""
+
+    def mean(coverage: float, eta: float) -> float:
+        return _mean(o.current for o in onsets if (o.coverage, o.overpotential) == (coverage, eta))
+
+    x, y = np.array(COVERAGES), np.array(OVERPOTENTIALS)
+    by_coverage = tuple(Line(f"η_nuc {e:g} mV", x, np.array([mean(c, e) for c in x]), joined=True) for e in y)
+    by_threshold = tuple(Line(f"coated {c:g}", y, np.array([mean(c, e) for e in y]), joined=True) for c in x)
+    return (
+        Panel("share of boundaries that is coated", "onset, mA/cm²", by_coverage, "y"),
+        Panel("η_nuc, mV", "onset, mA/cm²", by_threshold, "xy"),
+    )
+
+
+def storage_panels(storages: Sequence[Storage]) -> tuple[Panel, ...]:
+    """Return the leakage over time for every n_M, first seed."""
+    lines = tuple(Line(f"n_M {s.name}", s.time, 1e3 * s.leakage, joined=True) for s in storages if s.seed == SEEDS[0])
+    return (Panel("time, s", "leakage, µA/cm²", lines, "xy"),)
