@@ -70,6 +70,14 @@ def boundaries_of(case: Case, structure: Microstructure) -> Boundaries:
     return Boundaries(resistance, along, electrons, pressure, coated, conductance)
 
 
+def coating_fraction(case: Case, structure: Microstructure) -> np.ndarray | None:
+    """Return the share of each cell in the band of a coated boundary; None without coating."""
+    if case.grain_boundaries is None or case.grain_boundaries.coating is None:
+        return None
+    coated = np.append(boundaries_of(case, structure).coated, False)
+    return structure.grain_boundary_fraction * coated[structure.boundary_id]
+
+
 def _network_conductivity(case: Case, structure: Microstructure) -> float:
     """Return sigma_e,gb [S/m] with which the network as a whole conducts as the ceramic was measured to."""
     electrolyte, dimension = case.materials.electrolyte_properties, structure.grid.dimension

@@ -40,16 +40,19 @@ class Observer(Protocol):
 # ---------------------------------------------------------------- fields
 
 
-def microstructure_arrays(microstructure: Microstructure, accommodation_pressure: np.ndarray) -> dict[str, np.ndarray]:
+def microstructure_arrays(
+    microstructure: Microstructure, accommodation_pressure: np.ndarray, coating_fraction: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Return the maps that are constant in time by their name in field files; labels in the smallest type."""
     grain_id = microstructure.grain_id
     label = np.uint16 if grain_id.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
-    return {
+    arrays = {
         "grain_id": grain_id.astype(label),
         "grain_boundary_fraction": microstructure.grain_boundary_fraction.astype(np.float32),
         "pore_fraction": microstructure.pore_fraction.astype(np.float32),
         "accommodation_pressure_Pa": accommodation_pressure.astype(np.float32),
     }
+    return arrays if coating_fraction is None else arrays | {"coating_fraction": coating_fraction.astype(np.float32)}
 
 
 def frame_arrays(state: State, constant: Mapping[str, np.ndarray], fields: Sequence[str]) -> dict[str, np.ndarray]:

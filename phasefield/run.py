@@ -15,6 +15,7 @@ import numpy as np
 
 from phasefield import __version__, measures
 from phasefield.backends import Backend, Tolerances, get_backend
+from phasefield.boundaries import coating_fraction
 from phasefield.case import Case, case_to_toml, load_case
 from phasefield.case.changes import Change, case_texts, changes, how_to_go_on, input_names, refused
 from phasefield.checkpoint import Checkpoint, Checkpointer, newest_checkpoint
@@ -231,7 +232,7 @@ def _has_ended(setup: Setup, checkpoint: Checkpoint, folder: Path) -> bool:
 
 def _in_memory(task: _Task) -> Run:
     setup = task.setup
-    constant = microstructure_arrays(setup.structure, setup.problem.ceramic.accommodation_pressure)
+    constant = _constant_maps(setup)
     recorder = MemoryRecorder(constant, setup.case.output.fields)
     facts = _facts(task, _Origin(setup.case.name, {}, {}))
     summary = SummaryWriter(None, facts, task.started, lambda state: end_measures(setup, state))
@@ -282,7 +283,7 @@ def _watch(task: _Task, folder: Path, origin: _Origin, watching: list[Observer])
         log.info("resumed from %s: step %d, t = %.6g s", origin.path, state.step, state.time)
         for change in origin.changed:
             log.info("%s was %s, is now %s", *change)
-    constant = microstructure_arrays(setup.structure, setup.problem.ceramic.accommodation_pressure)
+    constant = _constant_maps(setup)
     fields = FieldWriter(folder, constant, setup.problem.electrode_plane, case.output.fields, frames)
     history = HistoryWriter(folder, None if state is None else state.step)
     watching += [fields, history]
@@ -296,6 +297,11 @@ def _watch(task: _Task, folder: Path, origin: _Origin, watching: list[Observer])
     interval, written = case.output.checkpoint_every, origin.path
     checkpointer = Checkpointer(folder, interval, origin.texts, remember, history.flush, written, summary.kept)
     watching += [summary, *task.observers, checkpointer]
+
+
+def _constant_maps(setup: Setup) -> dict[str, np.ndarray]:
+    coated = coating_fraction(setup.case, setup.structure)
+    return microstructure_arrays(setup.structure, setup.problem.ceramic.accommodation_pressure, coated)
 
 
 def _march(task: _Task, watching: Sequence[Observer], state: State | None) -> str:

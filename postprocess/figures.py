@@ -108,7 +108,7 @@ def _draw_all(results: Results, index: int, frame: Mapping[str, np.ndarray]) -> 
         figure = Figure(figsize=_map_figure_size(results.grid), layout=_layout())
         mosaic: list[Any] = [["metal", "depth"], ["metal", "voltage"], ["ionic", "drive"], ["ionic", "drive"]]
         axes = figure.subplot_mosaic(mosaic)
-        maps.draw_metal(axes["metal"], results, frame)
+        maps.draw_metal(axes["metal"], results, frame, time)
         maps.draw_ionic_potential(axes["ionic"], results, frame)
         maps.draw_drive(axes["drive"], results, frame)
     _draw_history(axes["depth"], axes["voltage"], results, time)
@@ -141,13 +141,13 @@ def _pictures(results: Results, indices: Sequence[int]) -> Iterator[Image]:
         frame = results.frame(index)
         view = View(azimuth=float(np.interp(number, (0, max(len(indices) - 1, 1)), _SWING)))
 
-        def panel(axes: Axes, frame: dict[str, np.ndarray] = frame, view: View = view) -> None:
+        def panel(axes: Axes, index: int = index, frame: dict[str, np.ndarray] = frame, view: View = view) -> None:
             if walls is not None:
                 draw_scene(axes, results, frame, walls, view, 700)
             elif results.grid.shape[1] == 1:
                 maps.draw_metal_line(axes, results, frame)
             else:
-                maps.draw_metal(axes, results, frame)
+                maps.draw_metal(axes, results, frame, float(results.times[index]))
 
         figure = _draw_growth(results, index, panel)
         figure.set_dpi(_GIF_DPI)

@@ -56,8 +56,8 @@ def _frame_axes(axes: Axes, grid: Grid, title: str) -> None:
     axes.spines[["top", "right"]].set_visible(True)
 
 
-def draw_metal(axes: Axes, results: Results, frame: Mapping[str, np.ndarray]) -> None:
-    """Draw metal over grains, their boundaries and pores."""
+def draw_metal(axes: Axes, results: Results, frame: Mapping[str, np.ndarray], time: float) -> None:
+    """Draw metal over grains, their boundaries and pores, and a ring where each nucleus appeared until ``time`` [s]."""
     from matplotlib.patches import Patch
 
     grid = results.grid
@@ -80,8 +80,25 @@ def draw_metal(axes: Axes, results: Results, frame: Mapping[str, np.ndarray]) ->
             near = ndimage.binary_dilation(body, np.ones((3, 3)))
             axes.contourf(x, y, _padded(np.where(near, metal, 0.0), grid).T, levels=[0.5, 2.0], colors=[colour])
             entries.insert(0, Patch(facecolor=colour, label=label))
+    entries += _draw_nuclei(axes, results, time)
     _draw_plane(axes, results, "white")
     legend_above(axes, entries)
+
+
+def _draw_nuclei(axes: Axes, results: Results, time: float) -> list[Artist]:
+    """Draw a ring around every nucleus so far; return what the legend says of them, nothing without nuclei."""
+    from matplotlib.lines import Line2D
+
+    look = {"linestyle": "none", "marker": "o", "markerfacecolor": "none", "markeredgecolor": ISOLATED}
+    events = results.events
+    rows = zip(
+        events.get("event", ()), events.get("time_s", ()), events.get("x_um", ()), events.get("y_um", ()), strict=True
+    )
+    born = [(x, y) for kind, at, x, y in rows if kind == "nucleus" and at <= time]
+    if not born:
+        return []
+    axes.plot(*zip(*born, strict=True), markersize=11.0, markeredgewidth=1.3, **look)
+    return [Line2D([], [], markersize=7.0, label="nucleus", **look)]
 
 
 def _draw_grains(axes: Axes, grid: Grid, frame: Mapping[str, np.ndarray]) -> None:
