@@ -26,7 +26,7 @@ from phasefield.nucleation import Nucleator
 from phasefield.problem import Problem
 from phasefield.setup import build_setup
 
-CASE = "llzo_electronic_leakage"
+CASE, MAIN = "llzo_electronic_leakage", "llzo_grain_boundary"
 CONDUCTIVITIES = (5.5e-7, 5.5e-6, 5.5e-5, 5.5e-4, 5.5e-3)  # of the whole ceramic [S/m]
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 SEEDS = (98, 3, 18)
@@ -34,7 +34,6 @@ CHARGE = "0.1 mAh/cm^2"
 
 COVERAGES = (0.0, 0.5, 0.8, 0.95, 1.0)
 OVERPOTENTIALS = (2.0, 5.0, 10.0, 20.0, 50.0)  # eta_nuc [mV]
-USUAL_OVERPOTENTIAL = 10.0  # [mV]
 CURRENTS = (0.1, 1000.0)  # between which nucleation currents are looked for [A/m^2]
 
 # What stores electrons, and how many: n_M of the grains [mol/m^3], over it that of the boundaries.
@@ -44,6 +43,9 @@ STORAGES: Mapping[str, dict[str, str]] = {
     "1": {"materials.set.electrolyte.electron_concentration_at_metal": "1 mol/m^3"},
     "0.05, traps 1000": {"grain_boundaries.electrons.trapped_ratio": "1000"},
 }
+
+
+MEASURED = {"materials.set.electrolyte.electronic_conductivity": "5.5e-6 S/m"}
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Storage:
-    """One run with other stored electrons: time of the first nucleus and of half the leakage's way to its end [s]."""
+    """One run at the measured conductivity with other stored electrons, at its end.
 
+    Parameters
+    ----------
+    case : ``CASE`` or ``MAIN``. name : of ``STORAGES``.
+    first_time : of the first nucleus; settling_time : of half the leakage's way from its first value to its last [s].
+    """
+
+    case: str
     name: str
     seed: int
     first_time: float
@@ -108,9 +117,7 @@ class LeakageStudy:
     revisions: tuple[str, ...]
 
 
-def leakage_study(
-    out: Path, *, jobs: int | None = None, case: str = CASE, announce: Callable[[str], None] = print
-) -> LeakageStudy:
+def leakage_study(out: Path, *, jobs: int | None = None, announce: Callable[[str], None] = print) -> LeakageStudy:
     """Make every run that ``out/runs`` lacks, and solve for the onsets.
 
     Parameters
@@ -123,28 +130,33 @@ def leakage_study(
     CaseError : a folder in ``out/runs`` holds another run. RunError : a run failed; the others are kept.
     """
     tasks = {
-        f"sigma{s:g}-leaky{f:g}-seed{n}": _map_keys(s, f, n) for s, f, n in product(CONDUCTIVITIES, FRACTIONS, SEEDS)
+        f"sigma{s:g}-leaky{f:g}-seed{n}": (CASE, _map_keys(s, f, n))
+        for s, f, n in product(CONDUCTIVITIES, FRACTIONS, SEEDS)
     }
+    stored = [(CASE, name, seed) for name, seed in product(STORAGES, SEEDS)]
+    stored += [(MAIN, name, SEEDS[0]) for name in STORAGES]
     tasks |= {
-        f"stored-{name.replace(', ', '-').replace(' ', '')}-seed{seed}": keys | _seed(seed)
-        for (name, keys), seed in product(STORAGES.items(), SEEDS)
+        f"{case}-n{name.replace(', ', '-').replace(' ', '')}-seed{seed}": (
+            case,
+            STORAGES[name] | MEASURED | _seed(seed),
+        )
+        for case, name, seed in stored
     }
     made: dict[str, KeptRun] = {}
     with ProcessPoolExecutor(jobs or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
-        started = {name: pool.submit(_make, out / "runs" / name, case, keys) for name, keys in tasks.items()}
+        started = {name: pool.submit(_make, out / "runs" / name, *task) for name, task in tasks.items()}
         for number, (name, future) in enumerate(started.items(), start=1):
             made[name] = future.result()
             announce(f"run {number} of {len(tasks)}: {name}, {made[name].summary['outcome']}")
         asked = list(product(COVERAGES, SEEDS))
         announce("currents at which nuclei appear")
-        found = list(pool.map(_onsets, [case] * len(asked), *zip(*asked, strict=True)))
+        found = list(pool.map(_onsets, *zip(*asked, strict=True)))
     runs = list(made.values())
-    points = zip(product(CONDUCTIVITIES, FRACTIONS, SEEDS), runs, strict=False)
-    stored = zip(product(STORAGES, SEEDS), runs[len(CONDUCTIVITIES) * len(FRACTIONS) * len(SEEDS) :], strict=True)
+    points = list(product(CONDUCTIVITIES, FRACTIONS, SEEDS))
     return LeakageStudy(
         out,
-        tuple(_point(*keys, run) for keys, run in points),
-        tuple(_storage(*keys, run) for keys, run in stored),
+        tuple(_point(*keys, run) for keys, run in zip(points, runs, strict=False)),
+        tuple(_storage(*keys, run) for keys, run in zip(stored, runs[len(points) :], strict=True)),
         tuple(onset for onsets in found for onset in onsets),
         tuple(sorted({run.summary["source_revision"] for run in runs})),
     )
@@ -198,12 +210,13 @@ def _point(conductivity: float, fraction: float, seed: int, run: KeptRun) -> Poi
     )
 
 
-def _storage(name: str, seed: int, run: KeptRun) -> Storage:
+def _storage(case: str, name: str, seed: int, run: KeptRun) -> Storage:
     time, leakage = run.history["time_s"][1:], run.history["leakage_current_density_mA_cm2"][1:]
     settled = leakage[-1] if len(leakage) else 0.0
     half = np.flatnonzero(np.abs(leakage - settled) <= 0.5 * abs(leakage[0] - settled))
     last = run.summary["final"]
     return Storage(
+        case,
         name,
         seed,
         first_time=_first(run, "time_s"),
@@ -240,7 +253,7 @@ def onset_current(problem: Problem, backend: Backend, overpotential: float) -> f
     return math.exp(float(brentq(spare, low, high, xtol=0.005))) if spare(low) > 0.0 else CURRENTS[0]
 
 
-def _onsets(case: str, coverage: float, seed: int) -> list[Onset]:
+def _onsets(coverage: float, seed: int) -> list[Onset]:
     """Return the onsets of one ceramic for every threshold."""
     keys = {"microstructure.seed": str(seed), "transport.capacitance": "false", "nucleation.overpotential": "0 mV"}
     if coverage > 0.0:
@@ -249,6 +262,6 @@ def _onsets(case: str, coverage: float, seed: int) -> list[Onset]:
         for name, unit in (("thickness", "m"), ("ionic_conductivity", "S/m"), ("electronic_conductivity", "S/m")):
             keys[f"grain_boundaries.coating.{name}"] = f"{getattr(coating, name)!r} {unit}"
         keys["grain_boundaries.coating.coverage"] = f"{coverage}"
-    problem = build_setup(load_case(case, keys)).problem
+    problem = build_setup(load_case(CASE, keys)).problem
     backend = get_backend("numba", problem, Tolerances(electronic=1e-5), 1)
     return [Onset(coverage, eta, seed, 0.1 * onset_current(problem, backend, 1e-3 * eta)) for eta in OVERPOTENTIALS]
