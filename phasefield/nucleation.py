@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -99,11 +100,14 @@ class Nucleator:
         return events
 
     def _mark(self, state: State) -> None:
-        forming = np.zeros(state.grid.shape, dtype=np.bool_)
-        for nucleus in state.book.nuclei:
-            if nucleus.forming:
-                forming[self._ball(nucleus.cell)] = True
-        state["nucleus"] = forming
+        state["nucleus"] = self._balls([nucleus.cell for nucleus in state.book.nuclei if nucleus.forming])
+
+    def _balls(self, cells: Sequence[tuple[int, ...]]) -> np.ndarray:
+        """Return the map of the balls around cells."""
+        balls = np.zeros(self.problem.grid.shape, dtype=np.bool_)
+        for cell in cells:
+            balls[self._ball(cell)] = True
+        return balls
 
     def _ball(self, cell: tuple[int, ...]) -> tuple[np.ndarray, ...]:
         """Return the cells of the ball around ``cell`` that resist no more than it does, as an index of arrays."""
@@ -155,31 +159,25 @@ class Nucleator:
         elapsed = rate * law.site_area.ravel()[self.sites] * time_step
         if not elapsed.any():
             return []
-        free = ~self._taken(state).ravel()[self.sites]
-        clock.flat[self.sites] -= np.where(free, elapsed, 0.0)
+        taken = self._taken(state)
+        clock.flat[self.sites] -= np.where(taken.flat[self.sites], 0.0, elapsed)
         rung = np.flatnonzero(clock.flat[self.sites] <= 0.0)
-        late = clock.flat[self.sites[rung]] / elapsed[rung]  # minus the share of the step that is left since
+        late = clock.flat[self.sites[rung]] / elapsed[rung]  # minus the share of the step that was left
         chosen: list[int] = []
         for cell in self.sites[rung[np.argsort(late, kind="stable")]]:
             clock.flat[cell] = -np.log(uniform_at(law.seed, AGAIN_STREAM, (int(cell), state.step)))
-            # as far apart as if the earlier ball had been there in a step before
-            if all(
-                self._distance(int(cell), other) > (CLEARANCE + 1.0) * law.radius * (1.0 + 1e-9) for other in chosen
-            ):
+            if not taken.flat[cell]:
                 chosen.append(int(cell))
+                # as if this nucleus had been there in a step before
+                taken |= self._near(self._balls([self._index(cell)]))
         return chosen
-
-    def _distance(self, first: int, second: int) -> float:
-        grid = self.problem.grid
-        a, b = (np.array(np.unravel_index(cell, grid.shape)) for cell in (first, second))
-        apart = np.abs(a - b)
-        if grid.lateral == "periodic":
-            apart[1:] = np.minimum(apart[1:], np.array(grid.shape[1:]) - apart[1:])
-        return float(np.linalg.norm(apart * np.array(grid.spacing)))
 
     def _taken(self, state: State) -> np.ndarray:
         """Return the cells too near to metal, its tail included, or to a nucleus that forms."""
-        occupied = (state["metal_fraction"] >= CONDUCTING_THRESHOLD) | state["nucleus"]
+        return self._near((state["metal_fraction"] >= CONDUCTING_THRESHOLD) | state["nucleus"])
+
+    def _near(self, occupied: np.ndarray) -> np.ndarray:
+        """Return the cells within ``CLEARANCE`` radii of occupied ones."""
         grid, reach = self.problem.grid, CLEARANCE * self.law.radius * (1.0 + 1e-9)
         # EDT knows no periodic sides: what lies beyond them is copied on.
         pad = [(0, 0)] + [
@@ -193,10 +191,13 @@ class Nucleator:
             near = near[tuple(slice(low, low + n) for (low, _), n in zip(pad, grid.shape, strict=True))]
         return near
 
+    def _index(self, cell: int) -> tuple[int, ...]:
+        return tuple(int(i) for i in np.unravel_index(cell, self.problem.grid.shape))
+
     def _appear(self, state: State, cell: int, site: str, potential: np.ndarray) -> Event:
         """Add a nucleus to the state."""
         grid, book = self.problem.grid, state.book
-        index = tuple(int(i) for i in np.unravel_index(cell, grid.shape))
+        index = self._index(cell)
         nucleus = Nucleus(
             number=len(book.nuclei) + 1,
             step=state.step,
@@ -218,7 +219,7 @@ class Nucleator:
 def ball_offsets(grid: Grid, radius: float) -> tuple[np.ndarray, ...]:
     """Return the cells within ``radius`` [m] of a cell's middle, as offsets along each axis; always that cell itself."""
     ranges = [
-        range(-int(radius / d), int(radius / d) + 1) if n > 1 else range(1)
+        range(-int(radius / d + 1e-9), int(radius / d + 1e-9) + 1) if n > 1 else range(1)
         for n, d in zip(grid.shape, grid.spacing, strict=True)
     ]
     offsets = np.array(list(itertools.product(*ranges)))

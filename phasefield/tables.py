@@ -150,7 +150,11 @@ class HistoryWriter:
         if last_step is not None and lines != last_step + 1:
             what = "%s: %d of the %d lines up to step %d are there"
             logger.warning(what, self._history.path, lines, last_step + 1, last_step)
-        self._events = _Table(folder / "events.csv", EVENT_COLUMNS, last_step)
+        try:
+            self._events = _Table(folder / "events.csv", EVENT_COLUMNS, last_step)
+        except BaseException:
+            self._history.close()
+            raise
 
     def __call__(self, state: State, report: StepReport) -> None:
         self._history.append(list(history_row(report).values()))

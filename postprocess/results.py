@@ -144,7 +144,7 @@ def load(folder: Path | str) -> Results:
 def read_history(path: Path) -> dict[str, np.ndarray]:
     """Return the columns of a ``history.csv``; a last line cut short by a kill is left out."""
     columns, lines = _read_lines(path)
-    rows = np.array([[float(value) for value in line] for line in lines]).reshape(-1, len(columns))
+    rows = np.array([[float(value) for value in line] for line in lines]).reshape(len(lines), len(columns))
     return {column: rows[:, i] for i, column in enumerate(columns)}
 
 

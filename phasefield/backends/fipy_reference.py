@@ -300,8 +300,10 @@ class FipyBackend:
             change = float(np.abs((change_e - change_i)[outside > 0.0]).max(initial=0.0))
             start = np.concatenate([self.phi_i.value, self.phi_e.value, [voltage]])
             step = np.concatenate([change_i, change_e, [change_v]])
-            found = self._line_search(start, step, target, time_step)
-            if mixer is not None:
+            found, shortened = self._line_search(start, step, target, time_step)
+            if mixer is not None and shortened:
+                mixer.forget()
+            elif mixer is not None:
                 found = self._move(mixer.next(start, found), time_step)
             voltage = float(found[-1])
         self._complain(
@@ -336,13 +338,15 @@ class FipyBackend:
         node = 0.0 if target is None else target - self._current()
         return -float(step[:-1] @ balances) - float(step[-1]) * node
 
-    def _line_search(self, start: np.ndarray, step: np.ndarray, target: float | None, time_step: float) -> np.ndarray:
-        """Return where to go along ``step``: all of it, or just beyond the energy's minimum where that is far beyond it."""
+    def _line_search(
+        self, start: np.ndarray, step: np.ndarray, target: float | None, time_step: float
+    ) -> tuple[np.ndarray, bool]:
+        """Return where to go along ``step``, all of it or just beyond the energy's minimum, and whether it is the latter."""
         before = self._slope(step, target)
         found = self._move(start + step, time_step)
         tried = {0.0: before, 1.0: self._slope(step, target)}
         if not tried[1.0] > 0.5 * abs(before):
-            return found
+            return found, False
 
         def slope(length: float) -> float:
             if length not in tried:
@@ -351,7 +355,7 @@ class FipyBackend:
             return tried[length]
 
         brentq(slope, 0.0, 1.0, xtol=1e-9, rtol=0.3, maxiter=30, disp=False)
-        return self._move(start + min(t for t, s in tried.items() if s > 0.0) * step, time_step)
+        return self._move(start + min(t for t, s in tried.items() if s > 0.0) * step, time_step), True
 
     # --- reports ------------------------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ class NumbaBackend:
         filled = self._box(problem.initial_metal_fraction) > 0.5
         resistance = min(self.spacing) / float(self.ceramic.ionic_conductivity.max())
         leaky = self.ceramic.boundary_electronic_conductivity
-        network = leaky > LEAKY_SHARE * leaky.max()
+        network = leaky > LEAKY_SHARE * leaky.max() if problem.nucleation is not None else None
         self.regions = regions_of(self.ceramic.sheet_resistance, resistance, filled, grid.lateral, network)
         self.hierarchy = multigrid.Hierarchy(self.shape, self.spacing)
         *self.faces, self.coupling = self.hierarchy.finest()
@@ -180,7 +180,9 @@ class NumbaBackend:
             xi, c.ionic_conductivity, *c.sheet_resistance, *self.spacing, self.periodic, *self.faces
         )  # fmt: skip
         self._electronic_faces(xi)
-        self.regions.update(xi > 0.5, xi > transport.CONDUCTING_FRACTION)
+        # Nuclei float on leaky boundaries, often before they are metal. Labelling the tail anew costs a tenth of a step.
+        nuclei = p.nucleation is not None
+        self.regions.update(xi > 0.5, xi > (transport.CONDUCTING_FRACTION if nuclei else 0.5))
         self.weight[INNER] = xi < 0.5
 
     def _electronic_faces(self, xi: np.ndarray) -> None:
@@ -262,8 +264,10 @@ class NumbaBackend:
             change = kernels.potential_change(self.delta, self._box(state["metal_fraction"]))
             start = self.u.copy()
             start[0, -1, 0, 0] = voltage
-            voltage = self._line_search(state, voltage, target, free, time_step)
-            if mixer is not None:
+            voltage, shortened = self._line_search(state, voltage, target, free, time_step)
+            if mixer is not None and shortened:
+                mixer.forget()  # a kink lies between
+            elif mixer is not None:
                 image = self.u.copy()
                 image[0, -1, 0, 0] = voltage
                 self.u[:] = mixer.next(start, image)
@@ -289,8 +293,8 @@ class NumbaBackend:
         )  # fmt: skip
         return abs(iterations)
 
-    def _line_search(self, state, voltage: float, target: float, free: bool, time_step: float) -> float:
-        """Go along ``delta`` as far as the slope of the (convex) energy allows; returns the new voltage.
+    def _line_search(self, state, voltage: float, target: float, free: bool, time_step: float) -> tuple[float, bool]:
+        """Go along ``delta`` as far as the slope of the (convex) energy allows; returns the new voltage, and if less far.
 
         The slope at step length t is -delta . r(t): it rises with t, and a full step that lands beyond the minimum by
         more than half of where it started is shortened to the minimum, just beyond it rather than before: where
@@ -308,7 +312,7 @@ class NumbaBackend:
         before = -krylov.dot(self.delta, self.r) - step_v * (target - float(self.high.sum()) if free else 0.0)
         tried = {0.0: before, 1.0: slope(1.0)}
         if not tried[1.0] > 0.5 * abs(before):
-            return voltage + step_v
+            return voltage + step_v, False
 
         def remembered(length: float) -> float:
             if length not in tried:
@@ -318,7 +322,7 @@ class NumbaBackend:
         brentq(remembered, 0.0, 1.0, xtol=SHORTEST, rtol=0.3, maxiter=30, disp=False)
         length = min(t for t, s in tried.items() if s > 0.0)
         slope(length)
-        return voltage + length * step_v
+        return voltage + length * step_v, True
 
     # --- reports ------------------------------------------------------------------------------------------
 

@@ -22,7 +22,8 @@ class AssumedNumber(NamedTuple):
 
 def assumed_numbers(case: Case) -> list[AssumedNumber]:
     """Return the assumed numbers that a run of this case uses, whether or not the case states them."""
-    return [*_of_materials(case), *_of_boundaries(case), *_of_the_rest(case)]
+    parts = (_of_materials, _of_boundaries, _of_electrons, _of_coating, _of_nucleation, _of_the_rest)
+    return [number for part in parts for number in part(case)]
 
 
 def _of_materials(case: Case) -> Iterator[AssumedNumber]:
@@ -48,6 +49,53 @@ def _of_boundaries(case: Case) -> Iterator[AssumedNumber]:
         yield AssumedNumber("grain_boundaries.collecting_length", length, "um", "filament that feeds its tip")
     grain = from_si(case.grains.accommodation_pressure, "MPa")
     yield AssumedNumber("grains.accommodation_pressure", grain, "MPa", "no growth at battery overpotentials")
+
+
+def _of_electrons(case: Case) -> Iterator[AssumedNumber]:
+    bands, transport, key = case.grain_boundaries, case.transport, "grain_boundaries.electrons"
+    if bands is None or not case.microstructure.has_boundaries:
+        return
+    asked, trapping = bands.electrons, bands.electrons.trapped_ratio > 1.0 and transport.capacitance
+    if transport.leakage or trapping:
+        if asked.distribution == "log_normal":
+            yield AssumedNumber(f"{key}.log_width", asked.log_width, "1", "spread of the boundaries' σ_e")
+        elif asked.distribution == "leaky_fraction":
+            yield AssumedNumber(f"{key}.leaky_fraction", asked.leaky_fraction, "1", "chance of a boundary to be leaky")
+        elif asked.distribution == "misorientation":
+            angle = from_si(asked.leaky_angle, "deg")
+            yield AssumedNumber(f"{key}.leaky_angle", angle, "deg", "boundaries leak above this misorientation")
+        if asked.distribution in ("leaky_fraction", "misorientation"):
+            yield AssumedNumber(
+                f"{key}.contrast", asked.contrast, "1", "σ_e of tight boundaries over that of leaky ones"
+            )
+    if trapping:
+        yield AssumedNumber(
+            f"{key}.trapped_ratio", asked.trapped_ratio, "1", "electrons in a boundary over the grains'"
+        )
+    if case.microstructure.pores is not None and transport.pore_surface_ratio > 0.0:
+        ratio = transport.pore_surface_ratio
+        yield AssumedNumber("transport.pore_surface_ratio", ratio, "1", "of a pore's surface over a boundary")
+
+
+def _of_coating(case: Case) -> Iterator[AssumedNumber]:
+    coating = case.grain_boundaries.coating if case.grain_boundaries is not None else None
+    if coating is None or coating.coverage == 0.0 or not case.microstructure.has_boundaries:
+        return
+    key = "grain_boundaries.coating"
+    yield AssumedNumber(f"{key}.ionic_conductivity", coating.ionic_conductivity, "S/m", "of the layer by itself")
+    if case.transport.leakage:
+        yield AssumedNumber(f"{key}.electronic_conductivity", coating.electronic_conductivity, "S/m", "along the layer")
+
+
+def _of_nucleation(case: Case) -> Iterator[AssumedNumber]:
+    asked = case.nucleation
+    if asked.law == "deterministic":
+        beyond = from_si(asked.overpotential, "mV")
+        yield AssumedNumber("nucleation.overpotential", beyond, "mV", "2-50 mV conceivable")
+    elif asked.law == "poisson":
+        prefactor = from_si(asked.rate_prefactor, "m^-2 s^-1")
+        yield AssumedNumber("nucleation.rate_prefactor", prefactor, "m^-2 s^-1", "per boundary or pore surface")
+        yield AssumedNumber("nucleation.barrier_factor", asked.barrier_factor, "1", "share of a free ball's barrier")
 
 
 def _of_the_rest(case: Case) -> Iterator[AssumedNumber]:

@@ -27,7 +27,10 @@ class AccommodationPressureSection(Section):
 
 
 class BoundaryElectronsSection(Section):
-    """How electrons are spread over the boundaries; their mean stays what was measured on the whole ceramic."""
+    """How electrons are spread over the boundaries; the mean over their area stays what an even network is given.
+
+    An uneven network as a whole then leaks less than was measured: its tight boundaries are in the way.
+    """
 
     distribution: Literal["uniform", "log_normal", "leaky_fraction", "misorientation"] = Field(
         "uniform",

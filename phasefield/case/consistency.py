@@ -152,6 +152,10 @@ def _nucleation(case: Case) -> Iterator[Fault]:
     if asked.radius * SLACK < 2.0 * case.metal.interface_width:
         problem = f"{_um(asked.radius)} is too small for a front of width {_um(case.metal.interface_width)}"
         yield Fault("nucleation.radius", problem, f"take at least {_um(2.0 * case.metal.interface_width)}")
+    shortest = min(grid.size)
+    if (asked.law != "none" or asked.nuclei) and asked.radius > 0.25 * shortest * SLACK:
+        problem = f"{_um(asked.radius)} is more than a quarter of the box's shortest side"
+        yield Fault("nucleation.radius", problem, f"take at most {_um(0.25 * shortest)}")
     if asked.overpotential < 0.0:
         yield Fault("nucleation.overpotential", f"{asked.overpotential:g} V is negative", 'write for example "5 mV"')
     if asked.law != "none" and not asked.sites:
@@ -160,7 +164,11 @@ def _nucleation(case: Case) -> Iterator[Fault]:
         key = f"nucleation.nuclei[{number}].place"
         axes = len(grid.size)
         if len(nucleus.place) != axes:
-            yield Fault(key, f"{len(nucleus.place)} lengths for {axes} axes", "give one length per axis of grid.size")
+            yield Fault(
+                key,
+                f"the number of lengths is {len(nucleus.place)}, that of the grid's axes {axes}",
+                "give one length per axis of grid.size",
+            )
         elif any(p > size * SLACK for p, size in zip(nucleus.place, grid.size, strict=True)):
             yield Fault(key, "lies outside of the box", f"at most {', '.join(_um(size) for size in grid.size)}")
         elif nucleus.place[0] < case.electrodes.working_thickness:

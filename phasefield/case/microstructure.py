@@ -35,7 +35,9 @@ class MicrostructureSection(Section):
     relaxation: Annotated[Integer, Field(ge=0, le=100)] = Field(
         2, description="Lloyd steps that make voronoi grains more equal"
     )
-    seed: Count = Field(1, description="seed of all that is random: grains and accommodation pressures")
+    seed: Count = Field(
+        1, description="seed of all that is random in the ceramic: grains, pores, and what each boundary is like"
+    )
     angle: Angle = preset(
         "0 deg", description="tilt of a bicrystal's boundary against the current (0: along it), about z"
     )

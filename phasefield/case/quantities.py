@@ -27,7 +27,7 @@ SheetResistance = Annotated[float, Quantity("ohm m^2", "ohm cm^2", "0 ohm cm^2")
 
 Conductivity = Annotated[float, Quantity("S/m", minimum="0 S/m")]
 NucleationRate = Annotated[float, Quantity("m^-2 s^-1", minimum="0 m^-2 s^-1")]
-PerVolt = Annotated[float, Quantity("V^-1")]
+PerVolt = Annotated[float, Quantity("V^-1", "V^-1", "-50 V^-1", "50 V^-1", inclusive=True)]
 
 Positive = Annotated[Number, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[Number, Field(ge=0.0, allow_inf_nan=False)]

@@ -25,3 +25,8 @@ class Anderson:
         differences = np.stack([self.changes[-1] - c for c in self.changes[:-1]], axis=1)
         mix, *_ = np.linalg.lstsq(self.weight[:, None] * differences, self.weight * self.changes[-1], rcond=1e-10)
         return image - sum(m * (image - old) for m, old in zip(mix, self.images[:-1], strict=True))
+
+    def forget(self) -> None:
+        """Begin anew: what came before says nothing of what comes."""
+        self.images.clear()
+        self.changes.clear()

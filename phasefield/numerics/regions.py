@@ -89,13 +89,14 @@ class Regions:
         few = grains is not None and grains.max() < MOST
         self._grains = grains + 1 if grains is not None and few else np.ones(shape, dtype=np.int32)
         self._boxes = ndimage.find_objects(self._grains) if few else []
-        self._metal: np.ndarray | None = None
+        self._maps: np.ndarray | None = None
 
     def update(self, metal: np.ndarray, conducting: np.ndarray) -> None:
-        """Follow the boolean map ``metal``, a box; ``conducting``: the same with its tail that conducts electrons."""
-        if self._metal is not None and np.array_equal(metal, self._metal):
+        """Follow the boolean maps ``metal`` and ``conducting``, boxes: all that conducts as metal does, its tail included."""
+        maps = np.stack([metal, conducting])
+        if self._maps is not None and np.array_equal(maps, self._maps):
             return
-        self._metal = metal
+        self._maps = maps
         ceramic, bodies = label_connected(~metal, self.lateral), self._conductors(conducting)
         if ceramic[1] <= 1 and bodies[1] <= 1 and not self._always:
             self.count = 0

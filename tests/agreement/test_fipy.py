@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from phasefield.crosscheck import crosscheck
 from phasefield.errors import CaseError
 from phasefield.fields import State
 from phasefield.grid import Grid
-from phasefield.problem import Ceramic, Metal, PlanarElectrode, Problem, Reaction
+from phasefield.problem import Ceramic, Metal, Nucleation, PlanarElectrode, Problem, Reaction
 from phasefield.validation.conservation_rows import REDUCED
 
 TIGHT = Tolerances(ionic=1e-11, electronic=1e-10, potential=1e-11)
@@ -33,6 +34,7 @@ LAWS: dict[str, dict[str, Any]] = {
     "constant, hysteresis, reservoir": {},
     "n-type, linear, plain": {"electronic_law": "n_type", "kinetics": "linear", "hysteresis": False, "plane": 0.0},
     "blocking, without storage": {"electrons": "blocking", "storage": False},
+    "fitted, nuclei that form": {"electronic_law": "fitted", "nuclei": True},
 }
 
 
@@ -44,9 +46,13 @@ def random_problem(
     plane: float = 0.8e-6,
     electrons: str = "contact",
     storage: bool = True,
+    nuclei: bool = False,
     decades: float = 6.0,
 ) -> Problem:
-    """Return a ceramic without any order: conductivities spread over ``decades``, sheets, barriers, pores."""
+    """Return a ceramic without any order: conductivities spread over ``decades``, sheets, barriers, pores.
+
+    ``nuclei``: metal stays near the electrode at first, so that nuclei form in bare ceramic.
+    """
     rng = np.random.default_rng(4)
 
     def spread(largest: float) -> np.ndarray:
@@ -59,6 +65,8 @@ def random_problem(
             sheet.swapaxes(0, axis)[-1] = sheet.swapaxes(0, axis)[0]
         sheets.append(sheet)
     x, *_ = grid.meshgrid()
+    metal = 1.0 / (1.0 + np.exp((x - 0.8e-6) / 0.5e-6))
+    none = np.zeros(grid.shape, dtype=np.int8)
     ceramic = Ceramic(
         ionic_conductivity=spread(0.1),
         bulk_electronic_conductivity=spread(1e-4) * (rng.random(grid.shape) < 0.9),
@@ -78,11 +86,20 @@ def random_problem(
         reaction=Reaction(30.0, 0.4, kinetics, hysteresis),  # type: ignore[arg-type]
         working_electrode=PlanarElectrode(30.0, "contact"),
         counter_electrode=PlanarElectrode(20.0, electrons),  # type: ignore[arg-type]
-        initial_metal_fraction=1.0 / (1.0 + np.exp((x - 0.8e-6) / 0.5e-6)),
+        initial_metal_fraction=np.where(x < 1.8e-6, metal, 0.0) if nuclei else metal,
         electrode_plane=plane,
         electronic_law=electronic_law,  # type: ignore[arg-type]
+        bias_slope=3.0,
+        bias_reference=0.3,
         reservoir_thickness=1e-6,
+        nucleation=Nucleation("listed", none, 0.0 * x, 1e-6) if nuclei else None,
     )
+
+
+def let_nuclei_form(problem: Problem, state: State) -> None:
+    """Make two cells out of five of a state parts of nuclei that form, if the problem has nuclei."""
+    if problem.nucleation is not None:
+        state["nucleus"] = np.random.default_rng(7).random(problem.grid.shape) < 0.4
 
 
 def random_state(problem: Problem) -> State:
@@ -93,6 +110,7 @@ def random_state(problem: Problem) -> State:
     state["ionic_potential"] = rng.uniform(-0.1, 0.1, problem.grid.shape)
     state["electronic_potential"] = rng.uniform(-0.1, 0.1, problem.grid.shape)
     state["stored_electrons"] = 0.05 * rng.random(problem.grid.shape)
+    let_nuclei_form(problem, state)
     return state
 
 
@@ -136,6 +154,22 @@ def test_one_operator(grid: Grid, laws: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=list(GRIDS))
+def test_nuclei_plate_where_there_is_no_interface(grid: Grid) -> None:
+    """So that agreement about them is not agreement about nothing."""
+    problem = random_problem(grid, nuclei=True)
+    state = random_state(problem)
+    state["metal_fraction"] = problem.initial_metal_fraction.copy()
+    one = get_backend("numba", problem, TIGHT)
+    assert isinstance(one, NumbaBackend)
+    one._load(state)
+    one._freeze_metal(state)
+    one._evaluate(state, 0.07, STEP)
+    source, area = (one.maps[name].reshape(grid.shape) for name in ("source", "area"))
+    assert (source[state["nucleus"] & (area == 0.0)] > 0.0).any()
+    assert (source[~state["nucleus"] & (area == 0.0)] == 0.0).all()
+
+
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=list(GRIDS))
 def test_the_profile_flux(grid: Grid) -> None:
     problem = random_problem(grid)
     xi = random_state(problem)["metal_fraction"]
@@ -164,13 +198,15 @@ def test_one_step(grid: Grid, laws: dict[str, Any], control: Control) -> None:
     for name in ("numba", "fipy"):
         backend = get_backend(name, problem, TIGHT)
         state = backend.initial_state()
+        let_nuclei_form(problem, state)
         reports.append(backend.solve(state, STEP, control))
         backend.advance(state, STEP)
         backend.update_fields(state)
         states.append(state)
     one, other = states
+    assert ("nucleus" in one.arrays) == (problem.nucleation is not None)
     for field in one.arrays:
-        assert_close(one[field], other[field], 1e-7)
+        assert_close(1.0 * one[field], 1.0 * other[field], 1e-7)
     assert other.cell_voltage == pytest.approx(one.cell_voltage, rel=1e-7)
     assert_close(one.reservoir_thickness, other.reservoir_thickness, 1e-7)
     for value in ("current_density", "metal_current_density", "reservoir_current_density", "front_speed"):
@@ -195,6 +231,22 @@ def test_a_short_run_of_every_case(name: str) -> None:
     assert found.agree, found.differences
     moved = next(d for d in found.differences if d.name == "deposition_rate")
     assert moved.scale > 0.0
+
+
+def test_a_short_run_with_a_nucleus(caplog: pytest.LogCaptureFixture) -> None:
+    """Where one forms is decided once; both fill it, with electrons that leak in."""
+    overrides = {
+        "grid.size": '["24 um", "4.8 um"]',
+        "electrodes.counter_electrons": "blocking",
+        "materials.set.electrolyte.electronic_conductivity": "1e-3 S/m",
+        "nucleation.sites": '["grain_boundaries"]',
+        "nucleation.nuclei": '[{ time = "0 s", place = ["15.8 um", "2.2 um"] }]',
+    }
+    with caplog.at_level(logging.INFO, "phasefield"):
+        *_, found = crosscheck(load_case("bicrystal", overrides), 25)
+    assert any("nucleus 1 at (15.8, 2.2) um" in message for message in caplog.messages)
+    assert found.steps == 25
+    assert found.agree, found.differences
 
 
 def test_a_mistake_in_one_of_both_is_noticed() -> None:

@@ -119,11 +119,81 @@ CONSISTENCY = [
     ({"protocol.current_density": "0 mA/cm^2"}, "protocol.current_density", "duration"),
     ({"output.every": "1 s"}, "output", "one of them"),
     ({"solver.time_step_max": "1e-6 s"}, "solver.time_step_max", "larger"),
+    ({"transport.electronic_law": "fitted"}, "transport.bias_slope", "is not 0 there"),
+    ({"transport.bias_slope": "1.5 V^-1"}, "transport.bias_slope", 'belongs to electronic_law = "fitted"'),
+    ({"nucleation.radius": "0.79 um"}, "nucleation.radius", "at least 0.8 um"),
+    ({"nucleation.overpotential": "-1 mV"}, "nucleation.overpotential", '"5 mV"'),
+    ({"nucleation.law": "poisson", "nucleation.sites": "[]"}, "nucleation.sites", '"grain_boundaries"'),
 ]
 
 
 @pytest.mark.parametrize(("overrides", "path", "right"), CONSISTENCY)
 def test_keys_that_do_not_fit_together_are_refused(overrides, path, right):
+    found, _ = faults("llzo_grain_boundary", overrides)
+    assert right in found[path].right
+
+
+PLACES = [
+    ('"40 um"', "the number of lengths is 1, that of the grid's axes 2", "one length per axis"),
+    ('"40 um", "24 um", "1 um"', "the number of lengths is 3, that of the grid's axes 2", "one length per axis"),
+    ('"40 um", "48.1 um"', "lies outside of the box", "at most 68.8 um, 48 um"),
+    ('"69 um", "24 um"', "lies outside of the box", "at most 68.8 um, 48 um"),
+    ('"4.7 um", "24 um"', "lies in the working electrode", "x is at least 4.8 um"),
+]
+
+
+@pytest.mark.parametrize(("place", "problem", "right"), PLACES)
+def test_nuclei_lie_inside_the_ceramic(tmp_path, place, problem, right):
+    text = load_case("llzo_grain_boundary").source_text
+    good = '[[nucleation.nuclei]]\nplace = ["4.8 um", "48 um"]\n'
+    path = tmp_path / "nuclei.toml"
+    path.write_text(f"{text}\n{good}{good.replace('4.8 um', '68.8 um')}[[nucleation.nuclei]]\nplace = [{place}]\n")
+    found, _ = faults(path)
+    assert set(found) == {"nucleation.nuclei[2].place"}
+    fault = found["nucleation.nuclei[2].place"]
+    assert problem in fault.problem and right in fault.right
+
+
+def test_a_nucleus_has_as_many_lengths_as_the_box(tmp_path):
+    def write(name, place):
+        path = tmp_path / f"{name}.toml"
+        path.write_text(f"{load_case(name).source_text}\n[[nucleation.nuclei]]\nplace = {place}\n")
+        return path
+
+    assert load_case(write("flat_plating", '["30 um"]')).nucleation.nuclei
+    assert "grid's axes 1" in faults(write("flat_plating", '["30 um", "1 um"]'))[0]["nucleation.nuclei[0].place"].problem
+    deep = write("bicrystal", '["8 um", "4 um", "1 um"]')
+    assert load_case(deep, {"grid.size": '["16 um", "9.6 um", "8 um"]'}).nucleation.nuclei
+    assert "for 2 axes" in faults(deep)[0]["nucleation.nuclei[0].place"].problem
+
+
+def test_listed_nuclei_need_no_sites():
+    assert load_case("llzo_grain_boundary", {"nucleation.sites": "[]"}).nucleation.sites == ()
+
+
+FIELDS_OF_LEAKAGE = [
+    ({"nucleation.law": "random"}, "nucleation.law", "deterministic, poisson"),
+    ({"nucleation.sites": '["grain_boundaries", "grains"]'}, "nucleation.sites[1]", "pore_surfaces"),
+    ({"nucleation.barrier_factor": "1.5"}, "nucleation.barrier_factor", "less than or equal to 1"),
+    ({"nucleation.rate_prefactor": "1e20 s^-1"}, "nucleation.rate_prefactor", '"1e20 m^-2 s^-1"'),
+    ({"nucleation.radius": "2"}, "nucleation.radius", "with its unit"),
+    ({"nucleation.seed": "-1"}, "nucleation.seed", "greater than or equal to 0"),
+    ({"nucleation.place": "1 um"}, "nucleation.place", "known here"),
+    ({"grain_boundaries.electrons.distribution": "weibull"}, "grain_boundaries.electrons.distribution", "log_normal"),
+    ({"grain_boundaries.electrons.contrast": "0"}, "grain_boundaries.electrons.contrast", "greater than 0"),
+    ({"grain_boundaries.electrons.trapped_ratio": "0.5"}, "grain_boundaries.electrons.trapped_ratio", "equal to 1"),
+    ({"grain_boundaries.electrons.leaky_fraction": "1.1"}, "grain_boundaries.electrons.leaky_fraction", "equal to 1"),
+    ({"grain_boundaries.electrons.leaky_angle": "15"}, "grain_boundaries.electrons.leaky_angle", "with its unit"),
+    ({"grain_boundaries.coating.coverage": "1"}, "grain_boundaries.coating.thickness", "5 nm"),
+    ({"grain_boundaries.coating.thickness": "5 nm"}, "grain_boundaries.coating.ionic_conductivity", "6e-4 S/m"),
+    ({"grain_boundaries.coating.ionic_conductivity": "0 S/m"}, "grain_boundaries.coating.ionic_conductivity", "more"),
+    ({"transport.bias_slope": "1.5 V"}, "transport.bias_slope", '"1.5 V^-1"'),
+    ({"transport.pore_surface_ratio": "-1"}, "transport.pore_surface_ratio", "greater than or equal to 0"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "path", "right"), FIELDS_OF_LEAKAGE)
+def test_keys_of_leakage_and_nucleation_are_refused_with_their_path(overrides, path, right):
     found, _ = faults("llzo_grain_boundary", overrides)
     assert right in found[path].right
 
@@ -225,6 +295,9 @@ KEYS = [
     "protocol.steps", "protocol.steps[0].duration",
     "grain_boundaries.accommodation_pressure.log_width", "electrodes.reservoir_thickness", "transport.leakage",
     "reaction.transfer_coefficient", "protocol", "protocol.current_density", "protocol.duration", "output.fields",
+    "nucleation.law", "nucleation.radius", "nucleation.sites", "nucleation.nuclei", "nucleation.nuclei[0].place",
+    "grain_boundaries.electrons", "grain_boundaries.electrons.distribution", "grain_boundaries.coating",
+    "grain_boundaries.coating.thickness", "transport.bias_slope", "transport.electronic_law",
     "output.every", "solver.threads", "solver.ionic_tolerance", "nonsense",
 ]  # fmt: skip
 SCALARS = st.one_of(

@@ -106,6 +106,57 @@ def test_written_case_states_every_default(name):
     assert tables["grains"]["accommodation_pressure"] == "1000 MPa"
 
 
+NUCLEI = """
+[[nucleation.nuclei]]
+time = "30 s"
+place = ["40 um", "24.2 um"]
+
+[[nucleation.nuclei]]
+place = ["9 um", "0 um"]
+"""
+RICH = {
+    "nucleation.law": "poisson",
+    "nucleation.rate_prefactor": "3e19 m^-2 s^-1",
+    "nucleation.sites": '["pore_surfaces"]',
+    "grain_boundaries.electrons.distribution": "misorientation",
+    "grain_boundaries.electrons.leaky_angle": "22.5 deg",
+    "grain_boundaries.electrons.trapped_ratio": "40",
+    "grain_boundaries.coating.thickness": "5 nm",
+    "grain_boundaries.coating.coverage": "0.4",
+    "grain_boundaries.coating.ionic_conductivity": "6e-4 S/m",
+    "grain_boundaries.coating.electronic_conductivity": "1e-4 S/m",
+    "transport.electronic_law": "fitted",
+    "transport.bias_slope": "1.507 V^-1",
+    "transport.bias_reference": "0.3 V",
+    "transport.pore_surface_ratio": "0.5",
+}
+
+
+def test_nuclei_and_a_coating_survive_the_way_back(own):
+    case = own(load_case("llzo_grain_boundary").source_text + NUCLEI, RICH)
+    asked, bands = case.nucleation, case.grain_boundaries
+    assert [(n.time, n.place) for n in asked.nuclei] == [
+        (30.0, pytest.approx((40e-6, 24.2e-6))),
+        (0.0, pytest.approx((9e-6, 0.0))),
+    ]
+    assert (asked.law, asked.sites, asked.rate_prefactor) == ("poisson", ("pore_surfaces",), 3e19)
+    assert bands.electrons.leaky_angle == pytest.approx(math.radians(22.5)) and bands.electrons.trapped_ratio == 40.0
+    assert bands.coating.thickness == pytest.approx(5e-9) and bands.coating.coverage == 0.4
+    assert (case.transport.bias_slope, case.transport.bias_reference) == (1.507, 0.3)
+    text = case_to_toml(case)
+    again = own(text, name="again.toml")
+    assert again == case and case_to_toml(again) == text
+    assert again != own(text, {"nucleation.nuclei[1].time": "1 s"}, name="other.toml")
+
+
+def test_a_nucleus_is_two_interface_widths_unless_told_otherwise():
+    case = load_case("llzo_grain_boundary")
+    assert case.nucleation.radius == pytest.approx(2.0 * case.metal.interface_width) and not case.nucleation.nuclei
+    wide = load_case("bicrystal", {"grid.spacing": '["0.2 um", "0.4 um"]'})
+    assert wide.nucleation.radius == pytest.approx(2.0 * 1.5 * 0.4e-6)
+    assert load_case("bicrystal", {"nucleation.radius": "1.3 um"}).nucleation.radius == pytest.approx(1.3e-6)
+
+
 def test_odd_numbers_survive_the_way_back(own):
     case = load_case(
         "bicrystal", {"protocol.current_density": "0.123456789012345678 mA/cm^2", "protocol.duration": "1 h"}
@@ -201,6 +252,50 @@ def test_assumed_numbers_are_listed_whether_or_not_stated():
 def test_unused_assumptions_are_not_listed():
     names = {line.name for line in load_case("flat_plating").assumed}
     assert not {name for name in names if name.startswith(("grain", "transport.pore"))}
+
+
+ELECTRONS, COATING = "grain_boundaries.electrons", "grain_boundaries.coating"
+LAYER = {
+    f"{COATING}.thickness": "5 nm",
+    f"{COATING}.ionic_conductivity": "6e-4 S/m",
+    f"{COATING}.electronic_conductivity": "1e-4 S/m",
+}
+USED = [
+    ({}, {}),
+    ({"nucleation.law": "deterministic"}, {"nucleation.overpotential": (5.0, "mV")}),
+    (
+        {"nucleation.law": "poisson"},
+        {"nucleation.rate_prefactor": (1e20, "m^-2 s^-1"), "nucleation.barrier_factor": (5e-4, "1")},
+    ),
+    ({f"{ELECTRONS}.distribution": "log_normal"}, {f"{ELECTRONS}.log_width": (1.0, "1")}),
+    (
+        {f"{ELECTRONS}.distribution": "leaky_fraction", f"{ELECTRONS}.leaky_fraction": "0.3"},
+        {f"{ELECTRONS}.leaky_fraction": (0.3, "1"), f"{ELECTRONS}.contrast": (1e-3, "1")},
+    ),
+    (
+        {f"{ELECTRONS}.distribution": "misorientation"},
+        {f"{ELECTRONS}.leaky_angle": (15.0, "deg"), f"{ELECTRONS}.contrast": (1e-3, "1")},
+    ),
+    ({f"{ELECTRONS}.distribution": "log_normal", "transport.leakage": "false"}, {}),
+    (
+        {f"{ELECTRONS}.distribution": "log_normal", f"{ELECTRONS}.trapped_ratio": "9", "transport.leakage": "false"},
+        {f"{ELECTRONS}.log_width": (1.0, "1"), f"{ELECTRONS}.trapped_ratio": (9.0, "1")},
+    ),
+    ({f"{ELECTRONS}.trapped_ratio": "9", "transport.capacitance": "false"}, {}),
+    ({f"{ELECTRONS}.trapped_ratio": "9", "reaction.plain": "true"}, {f"{ELECTRONS}.trapped_ratio": (9.0, "1")}),
+    (LAYER, {f"{COATING}.ionic_conductivity": (6e-4, "S/m"), f"{COATING}.electronic_conductivity": (1e-4, "S/m")}),
+    (LAYER | {"transport.leakage": "false"}, {f"{COATING}.ionic_conductivity": (6e-4, "S/m")}),
+    (LAYER | {f"{COATING}.coverage": "0"}, {}),
+    ({"transport.pore_surface_ratio": "2"}, {"transport.pore_surface_ratio": (2.0, "1")}),
+]
+
+
+@pytest.mark.parametrize(("keys", "expected"), USED)
+def test_numbers_of_leakage_and_nucleation_are_listed_where_they_are_used(keys, expected):
+    mine = ("nucleation.", ELECTRONS, COATING, "transport.pore_surface_ratio")
+    lines = [line for line in load_case("llzo_grain_boundary", keys).assumed if line.name.startswith(mine)]
+    assert {line.name: (line.value, line.unit) for line in lines} == expected
+    assert all(line.note for line in lines) and len(lines) == len(expected)
 
 
 def test_shipped_cases_have_a_question_and_a_name_of_their_own():

@@ -109,6 +109,43 @@ def test_matrix_is_the_derivative_of_the_residual(shape, lateral: str, plane: fl
     np.testing.assert_allclose(difference, matrix, rtol=1e-5, atol=1e-7 * np.abs(matrix).max())
 
 
+@pytest.mark.parametrize("kinetics", ["butler_volmer", "linear"])
+@pytest.mark.parametrize("shape", [(20, 4), (20, 3, 2)], ids=str)
+def test_matrix_is_the_derivative_where_nuclei_form(shape, kinetics: str) -> None:
+    """Where their area is more than the interface's, as in bare ceramic, and where it is less (MODEL M13)."""
+    problem = problem_with(shape=shape)
+    problem = replace(problem, reaction=replace(problem.reaction, kinetics=kinetics))
+    system = Linearised(problem)
+    backend, maps = system.backend, system.backend.maps
+    system.residual(system.start)
+    without = maps["source"].copy()
+    backend.nucleus = np.random.default_rng(6).random(backend.shape) < 0.7
+    difference, matrix = system.difference(), system.matrix()
+    np.testing.assert_allclose(difference, matrix, rtol=1e-5, atol=1e-7 * np.abs(matrix).max())
+    more, plates = maps["source"] > without, backend.nucleus & (without > 0.0)
+    assert (more & (maps["area"] == 0.0)).any() and (more & (maps["area"] > 0.0)).any()
+    assert (plates & ~more).any()
+    assert not (maps["source"] != without)[~backend.nucleus | (without < 0.0)].any()
+
+
+def test_a_nucleus_fills_no_cell_by_more_than_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the step: its area fades as metal fills what is left, d(xi)/dt = v (1 - xi) / 4 l."""
+    system = Linearised(problem_with(shape=(20, 4)))
+    backend = system.backend
+    backend.nucleus = np.ones(backend.shape, dtype=np.bool_)
+    theta, molar = backend.ceramic.accessible_fraction, backend.problem.metal.molar_volume
+    rates, bare = np.zeros(backend.shape), np.zeros(backend.shape, dtype=np.bool_)
+    for step in (1e-6, 0.1, 1.0, 10.0, 100.0):
+        monkeypatch.setattr(f"{__name__}.STEP", step)
+        system.residual(system.start)
+        gained = system.backend.maps["source"] * step * molar / (FARADAY * theta)
+        if step == 1e-6:
+            bare = (backend.maps["area"] == 0.0) & (gained > 0.0)
+            rates = gained / step  # of cells that are empty
+        np.testing.assert_allclose(gained[bare], -np.expm1(-rates[bare] * step), rtol=1e-4)
+    assert bare.any() and gained[bare].max() > 0.5
+
+
 @pytest.mark.parametrize("shape", [(7, 5), (7, 2, 3)], ids=str)
 def test_n_type_matrix_lags_conduction_and_nothing_else(shape) -> None:
     """sigma_e is held in the matrix (MODEL 3): rows of the ions are exact, rows of the electrons are not."""

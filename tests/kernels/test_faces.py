@@ -47,7 +47,9 @@ def ionic(xi, conductivity, sheets=None, periodic=True, spacing=SPACING) -> list
     return faces_of(write, xi.shape, 0)
 
 
-def electronic(xi, bulk, boundary=None, u=None, periodic=True, spacing=SPACING, floor=FLOOR) -> list[np.ndarray]:
+def electronic(
+    xi, bulk, boundary=None, u=None, periodic=True, spacing=SPACING, floor=FLOOR, factor=1.0
+) -> list[np.ndarray]:
     """Return the electronic faces; n-type where potentials ``u`` are given."""
     nx, ny, nz = xi.shape
     boundary = np.zeros_like(xi) if boundary is None else boundary
@@ -55,7 +57,7 @@ def electronic(xi, bulk, boundary=None, u=None, periodic=True, spacing=SPACING, 
 
     def write(*faces: np.ndarray) -> None:
         kernels.electronic_faces(
-            xi, bulk, boundary, METAL, floor, potentials, u is not None, THERMAL, *spacing, periodic, *faces
+            xi, bulk, boundary, METAL, floor, potentials, u is not None, factor, THERMAL, *spacing, periodic, *faces
         )
 
     return faces_of(write, xi.shape, 1)
@@ -166,6 +168,28 @@ def test_metal_takes_over_linearly_and_nothing_falls_below_the_floor(axis: int) 
     assert least == pytest.approx(3e-9 * AREA[axis] / SPACING[axis])
 
 
+@pytest.mark.parametrize("shape", [(5, 1, 8), (5, 4, 6)], ids=str)
+def test_a_factor_is_the_ceramic_s_and_not_the_metal_s(shape) -> None:
+    """The fitted law multiplies bulk and band (M6); n-type faces have their own factor instead."""
+    rng = np.random.default_rng(5)
+    bulk, boundary = rng.uniform(1e-6, 1e-5, (2, *shape))
+    zero, one = np.zeros(shape), np.ones(shape)
+    u = np.pad(rng.normal(0.0, 0.05, (2, *shape)), ((0, 0), (1, 1), (0, 0), (1, 1)))
+
+    def compare(xi: np.ndarray, times: float, u: np.ndarray | None = None) -> None:
+        straight, scaled = electronic(xi, bulk, boundary, u), electronic(xi, bulk, boundary, u, factor=3.0)
+        for before, after in zip(straight, scaled, strict=True):
+            np.testing.assert_allclose(after, times * before, rtol=1e-12)
+
+    compare(zero, 3.0)
+    compare(one, 1.0)
+    compare(zero, 1.0, u)
+    half = 0.5 * one
+    metal = electronic(half, 0.0 * bulk, 0.0 * boundary)[0][1:-1]
+    straight, scaled = (electronic(half, one, zero, factor=factor)[0][1:-1] for factor in (1.0, 3.0))
+    np.testing.assert_allclose(scaled - metal, 3.0 * (straight - metal), rtol=1e-9)
+
+
 @pytest.mark.parametrize("n_type", [False, True])
 @pytest.mark.parametrize("order", list(permutations(range(3)))[1:], ids=str)
 @pytest.mark.parametrize("shape", [(5, 1, 8), (5, 4, 6)], ids=str)
@@ -226,7 +250,9 @@ def test_n_type_face_is_exact_on_an_exponential_profile(axis: int, slope: float)
     np.testing.assert_allclose(-inner * np.diff(electrons), exact * AREA[axis], rtol=1e-10)
 
 
-def planar(u, value, *, i0=50.0, linear=False, contact=True, row=0, face=0, sigma=0.05, alpha=0.5, lateral=(1, 1)):
+def planar(
+    u, value, *, i0=50.0, linear=False, contact=True, row=0, face=0, sigma=0.05, alpha=0.5, lateral=(1, 1), factor=1.0
+):
     """Return both conductances and both currents [A] of an electrode next to cells with potentials ``u``, per face."""
     shape = (3, *lateral)
     gx = np.zeros((2, 4, lateral[0], lateral[1] + 2))
@@ -235,7 +261,7 @@ def planar(u, value, *, i0=50.0, linear=False, contact=True, row=0, face=0, sigm
     padded[:, row + 1, :, 1:-1] = np.reshape(u, (2, 1, 1)) if np.ndim(u) == 1 else u
     kernels.planar_electrode(
         np.zeros(shape), np.full(shape, sigma), np.full(shape, 1e-3), np.zeros(shape), METAL, FLOOR, padded, row, face,
-        value, i0, alpha, linear, contact, False, THERMAL, SPACING[0], AREA[0], gx, currents,
+        value, i0, alpha, linear, contact, False, factor, THERMAL, SPACING[0], AREA[0], gx, currents,
     )  # fmt: skip
     assert (np.delete(gx, face, axis=1) == 0.0).all()
     return gx[:, face, :, 1:-1].squeeze(), currents.squeeze()
@@ -274,6 +300,12 @@ def test_electrode_conductance_is_the_slope_of_its_current(drop: float, alpha: f
 def test_electrode_at_its_cells_potential_is_at_rest() -> None:
     _, currents = planar([0.13, 0.13], 0.13)
     assert (currents == 0.0).all()
+
+
+def test_factor_of_an_electrode_s_face_is_the_electrons_only() -> None:
+    (one, first), (three, second) = (planar([0.01, 0.0], 0.2, factor=factor) for factor in (1.0, 3.0))
+    np.testing.assert_allclose(three, [one[0], 3.0 * one[1]], rtol=1e-12)
+    np.testing.assert_allclose(second, [first[0], 3.0 * first[1]], rtol=1e-12)
 
 
 def test_blocking_and_metal_backed_faces_let_nothing_through() -> None:

@@ -19,6 +19,7 @@ from microstructures import (
     lognormal_per_boundary,
     place_pores,
     pore_coverage,
+    pore_surface_density,
     voronoi,
 )
 from phasefield.grid import Grid, Lateral
@@ -144,6 +145,23 @@ def test_sheets_have_the_normal_of_their_own_two_grains() -> None:
     assert np.unique(np.round(values, 6)).size > 50
 
 
+@pytest.mark.parametrize("lateral", SIDES)
+def test_each_sheet_belongs_to_the_boundary_of_its_two_grains(lateral: Lateral) -> None:
+    made = build(Grid((44, 40, 36), (0.5 * UM,) * 3, lateral), "voronoi", 2.0 * UM, 3.0 * UM, grain_size=8.0 * UM)
+    of_pair = np.full((made.grain_id.max() + 1,) * 2, -1)
+    of_pair[tuple(made.boundary_pairs.T)] = np.arange(len(made.boundary_pairs))
+    for axis, (row, weight) in enumerate(zip(made.sheet_boundary, made.sheet_weight, strict=True)):
+        assert np.array_equal(row >= 0, weight > 0.0) and np.array_equal(row == -1, weight == 0.0)
+        cells, faces = np.moveaxis(made.grain_id, axis, 0), np.moveaxis(row, axis, 0)
+        around = np.concatenate([cells[-1:], cells, cells[:1]])  # the first face and the last are the same
+        low, high = np.minimum(around[:-1], around[1:]), np.maximum(around[:-1], around[1:])
+        expected = of_pair[low, high][faces >= 0]
+        known = expected >= 0
+        assert known.mean() > 0.99  # the rest touch at a junction only
+        assert np.array_equal(faces[faces >= 0][known], expected[known])
+        assert len(np.unique(expected)) > 50
+
+
 def test_cells_are_the_same_in_small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     def made() -> Microstructure:
         return build(Grid((20, 15, 13), (0.5 * UM,) * 3), "voronoi", 1.0 * UM, 2.0 * UM, grain_size=5.0 * UM)
@@ -153,6 +171,7 @@ def test_cells_are_the_same_in_small_portions(monkeypatch: pytest.MonkeyPatch) -
     parts = made()
     assert np.array_equal(whole.grain_boundary_fraction, parts.grain_boundary_fraction)
     assert all(np.array_equal(a, b) for a, b in zip(whole.sheet_weight, parts.sheet_weight, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(whole.sheet_boundary, parts.sheet_boundary, strict=True))
 
 
 def test_the_weakest_path_runs_through_boundaries_in_space() -> None:
@@ -265,6 +284,17 @@ def test_coverage_of_a_ball_is_its_volume_wherever_it_lies(centre: tuple[float, 
     assert np.all(share[distance > 1.88 * UM] == 0.0)
     rim = share[np.abs(distance - 1.5 * UM) < 0.1 * UM]
     assert np.all((rim > 0.1) & (rim < 0.9))
+
+
+@pytest.mark.parametrize("centre", [(5.0, 4.0, 3.0), (4.87, 4.03, 3.1), (5.13, 0.7, 0.9)])
+@pytest.mark.parametrize("radius", [1.5, 2.3])
+def test_the_surface_of_a_ball_is_that_of_geometry_also_across_periodic_sides(
+    centre: tuple[float, float, float], radius: float
+) -> None:
+    grid = Grid((21, 20, 15), (0.5 * UM, 0.4 * UM, 0.4 * UM))
+    share = pore_coverage(grid, np.array([centre]) * UM, radius * UM)
+    surface = pore_surface_density(share, grid).sum() * grid.cell_volume
+    assert surface == pytest.approx(4.0 * np.pi * (radius * UM) ** 2, rel=0.03, abs=0.0)
 
 
 def test_a_pore_too_large_for_the_box_is_refused_with_a_radius_that_fits() -> None:

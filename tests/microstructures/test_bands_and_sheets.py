@@ -134,6 +134,29 @@ def test_sheets_have_the_normal_of_their_own_two_grains() -> None:
         assert np.ptp(values[known & (pairs == pair).all(axis=1)]) < 1e-12
 
 
+@pytest.mark.parametrize("lateral", SIDES)
+@pytest.mark.parametrize("kind", ["voronoi", "bricks"])
+def test_each_sheet_belongs_to_the_boundary_of_its_two_grains(kind: str, lateral: Lateral) -> None:
+    grid = Grid((160, 120), (0.4 * UM, 0.4 * UM), lateral)
+    made = build(grid, kind, 4.0 * UM, 2.4 * UM, grain_size=9.0 * UM)
+    seen = set()
+    for axis, (row, weight) in enumerate(zip(made.sheet_boundary, made.sheet_weight, strict=True)):
+        assert row.shape == grid.face_shape(axis)
+        assert np.array_equal(row >= 0, weight > 0.0) and np.array_equal(row == -1, weight == 0.0)
+        cells, faces = np.moveaxis(made.grain_id, axis, 0), np.moveaxis(row, axis, 0)
+        around = np.concatenate([cells[-1:], cells, cells[:1]])  # the first face and the last are the same
+        pairs = np.sort(np.stack([around[:-1], around[1:]], axis=-1), axis=-1)[faces >= 0]
+        rows = faces[faces >= 0]
+        named = made.boundary_pairs[rows]
+        known = (pairs[:, None] == made.boundary_pairs).all(axis=2).any(axis=1)
+        assert known.mean() > 0.97  # the rest touch at a junction only
+        assert np.array_equal(named[known], pairs[known])
+        assert np.all((named[~known][:, :, None] == pairs[~known][:, None, :]).any(axis=(1, 2))), "of one of them"
+        seen |= set(rows.tolist())
+    inside = made.boundary_id[made.grain_boundary_fraction > 0.0]
+    assert seen >= set(np.unique(inside).tolist()), "no boundary without faces"
+
+
 def test_a_bicrystal_along_x_has_no_second_boundary_at_periodic_sides() -> None:
     made = build(Grid((20, 16), (0.4 * UM, 0.4 * UM)), "bicrystal", 0.0, 1.6 * UM)
     assert np.array_equal(np.flatnonzero(made.sheet_weight[1].any(axis=0)), [8])

@@ -7,7 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from microstructures import Pores, Tessellation, bricks, build, place_pores, pore_coverage, voronoi
+from microstructures import (
+    Pores,
+    Tessellation,
+    bricks,
+    build,
+    place_pores,
+    pore_coverage,
+    pore_surface_density,
+    voronoi,
+)
 from phasefield.grid import Grid, Lateral
 
 UM = 1e-6
@@ -131,6 +140,40 @@ def test_discs_smaller_than_a_cell_keep_their_area() -> None:
     grid = Grid((9, 9), (0.4 * UM, 0.4 * UM))
     share = pore_coverage(grid, np.array([[1.83, 1.77]]) * UM, 0.15 * UM)
     assert share.sum() * grid.cell_volume == pytest.approx(np.pi * (0.15 * UM) ** 2, rel=0.05, abs=0.0)
+
+
+@pytest.mark.parametrize("spacing", [(0.4, 0.4), (0.5, 0.3)])
+@pytest.mark.parametrize("centre", [(10.0, 6.0), (9.87, 6.13), (11.13, 0.7)])
+@pytest.mark.parametrize("cells", [3.0, 4.7, 8.0])
+def test_the_surface_of_a_disc_is_its_circumference_also_across_periodic_sides(
+    spacing: tuple[float, float], centre: tuple[float, float], cells: float
+) -> None:
+    grid = Grid((41, 40), (spacing[0] * UM, spacing[1] * UM))
+    radius = cells * max(spacing) * UM
+    share = pore_coverage(grid, np.array([centre]) * UM, radius)
+    density = pore_surface_density(share, grid)
+    assert density.sum() * grid.cell_volume == pytest.approx(2.0 * np.pi * radius, rel=0.03, abs=0.0)
+    points = np.stack(grid.meshgrid(), axis=-1).reshape(-1, 2)
+    distance = np.linalg.norm(lateral_steps(points, np.array([centre]) * UM, grid)[:, 0], axis=1).reshape(grid.shape)
+    assert np.all(density[np.abs(distance - radius) > 2.0 * max(spacing) * UM] == 0.0)
+
+
+def test_a_surface_ends_at_mirror_sides_and_at_the_ends_of_the_box() -> None:
+    """A flat wall of a pore has its area; where the box ends there is none."""
+    for lateral in SIDES:
+        grid = Grid((30, 24), (0.5 * UM, 0.4 * UM), lateral)
+        slab = np.zeros(grid.shape)
+        slab[20:] = 1.0
+        density = pore_surface_density(slab, grid)
+        assert density.sum() * grid.cell_volume == pytest.approx(grid.lengths[1], abs=0.0)
+        assert np.array_equal(np.flatnonzero(density.any(axis=1)), [19, 20])
+        shelf = np.zeros(grid.shape)
+        shelf[:, :6] = 1.0
+        walls = 1 if lateral == "mirror" else 2  # the pore goes on behind a mirror, and ends at the other side's copy
+        total = pore_surface_density(shelf, grid).sum() * grid.cell_volume
+        assert total == pytest.approx(walls * grid.lengths[0], abs=0.0)
+    line = Grid((10, 1), (0.5 * UM, 0.5 * UM))
+    assert pore_surface_density((line.meshgrid()[0] > 3.0 * UM) * 1.0, line).sum() == pytest.approx(2.0 / UM)
 
 
 @pytest.mark.parametrize(

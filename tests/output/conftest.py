@@ -16,6 +16,7 @@ from microstructures import Microstructure
 from phasefield import output, tables
 from phasefield.fields import FIELDS, State
 from phasefield.grid import Grid
+from phasefield.nucleation import Event
 from phasefield.summary import SummaryWriter, run_facts
 
 UM = 1e-6
@@ -48,6 +49,8 @@ class Report:
     plane_current_error: float = 1e-9
     newton_iterations: int = 3
     cg_iterations: int = 40
+    nuclei: int = 0
+    events: tuple[Event, ...] = ()
 
 
 def make_microstructure(grid: Grid, grains: int = 12) -> tuple[Microstructure, np.ndarray]:

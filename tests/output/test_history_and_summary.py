@@ -113,7 +113,7 @@ def test_a_line_that_does_not_fit_is_not_left_in_part(tmp_path: Path, grid: Grid
     writer = tables.HistoryWriter(tmp_path)
     writer(made_up.make_state(grid, structure, 0, 0.0), made_up.make_report(0, 0.0))
     before = (tmp_path / "history.csv").read_bytes()
-    file = writer._file
+    file = writer._history._file
 
     class NearlyFull:
         def write(self, line: bytes) -> int:
@@ -124,7 +124,7 @@ def test_a_line_that_does_not_fit_is_not_left_in_part(tmp_path: Path, grid: Grid
         def __getattr__(self, name: str) -> object:
             return getattr(file, name)
 
-    writer._file = NearlyFull()  # type: ignore[assignment]
+    writer._history._file = NearlyFull()  # type: ignore[assignment]
     with pytest.raises(RunError, match=r"cannot write .*/history.csv: the disk is full"):
         writer(made_up.make_state(grid, structure, 1, 0.0), made_up.make_report(1, 0.0))
     writer.close("failed")

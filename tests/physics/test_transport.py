@@ -43,6 +43,16 @@ def test_electrons_follow_boltzmann_up_to_the_ceiling() -> None:
     assert transport.n_type_factor(4.0, THERMAL) < 1e-60
 
 
+def test_a_fit_against_the_bias_of_the_cell_gives_back_what_was_measured() -> None:
+    """LLCZN: 1.25e-6 S/m at 0.3 V and 3.59e-6 S/m at 1 V lie on a slope of 1.507 per volt."""
+    assert 1.25e-6 * transport.fitted_factor(1.0, 1.507, 0.3) == pytest.approx(3.59e-6, rel=1e-3, abs=0.0)
+    assert transport.fitted_factor(0.3, 1.507, 0.3) == 1.0
+    assert transport.fitted_factor(0.0, 1.507, 0.3) == pytest.approx(math.exp(-1.507 * 0.3))
+    for voltage in (0.02, 0.3, 1.7):
+        assert transport.fitted_factor(-voltage, 1.507, 0.3) == transport.fitted_factor(voltage, 1.507, 0.3)
+    assert transport.fitted_factor(0.8, 0.0, 0.3) == 1.0, "without a slope it is constant"
+
+
 def test_diffusivity_is_nernst_einsteins() -> None:
     """sigma_i = F^2 D c / RT, turned around (M5)."""
     diffusivity = transport.ion_diffusivity(0.046, 4.0e4, 298.15)
