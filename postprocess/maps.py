@@ -62,7 +62,7 @@ def draw_metal(axes: Axes, results: Results, frame: Mapping[str, np.ndarray], ti
 
     grid = results.grid
     entries: list[Artist] = []
-    _frame_axes(axes, grid, "Metal in the ceramic")
+    _frame_axes(axes, grid, "Metal")
     if "metal_fraction" not in frame:
         return say_missing(axes, "metal fraction")
     _draw_grains(axes, grid, frame)

@@ -164,7 +164,7 @@ def test_a_nucleus_has_as_many_lengths_as_the_box(tmp_path):
     assert "grid's axes 1" in faults(write("flat_plating", '["30 um", "1 um"]'))[0]["nucleation.nuclei[0].place"].problem
     deep = write("bicrystal", '["8 um", "4 um", "1 um"]')
     assert load_case(deep, {"grid.size": '["16 um", "9.6 um", "8 um"]'}).nucleation.nuclei
-    assert "for 2 axes" in faults(deep)[0]["nucleation.nuclei[0].place"].problem
+    assert "grid's axes 2" in faults(deep)[0]["nucleation.nuclei[0].place"].problem
 
 
 def test_listed_nuclei_need_no_sites():
