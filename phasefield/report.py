@@ -12,6 +12,7 @@ from phasefield.case import Case
 from phasefield.ceramic import first_ceramic_layer
 from phasefield.errors import CaseError, Fault
 from phasefield.physics.constants import FARADAY, thermal_voltage
+from phasefield.physics.nucleation import nucleation_potential
 from phasefield.physics.reaction import critical_entry_current, exchange_current_density, smeared_entry_current
 from phasefield.physics.transport import hebb_wagner_time
 from phasefield.setup import Setup, build_setup, weakest_path
@@ -130,7 +131,23 @@ def _scales(setup: Setup) -> list[tuple[str, str]]:
         rows.append(("Hebb-Wagner time L2/D, slowest mode", f"{time:.3g} s, {time / math.pi**2:.3g} s"))
     if case.grain_boundaries is not None and not case.reaction.plain and len(setup.structure.boundary_pairs):
         rows += _entry_currents(setup)
+    if problem.nucleation is not None:
+        rows.append(("nuclei", _nuclei(setup)))
     return rows
+
+
+def _nuclei(setup: Setup) -> str:
+    """Say by which law nuclei appear, on how many sites, and from which potential on at the weakest of them."""
+    nucleation, ceramic = setup.problem.nucleation, setup.problem.ceramic
+    assert nucleation is not None
+    listed = f"{len(nucleation.listed)} listed" if nucleation.listed else ""
+    if nucleation.law == "listed":
+        return listed
+    sites = nucleation.site > 0
+    pressure = float(ceramic.accommodation_pressure[sites].min(initial=math.inf))
+    first = nucleation_potential(pressure, nucleation.overpotential, setup.problem.metal.molar_volume)
+    law = f"{nucleation.law}, {np.count_nonzero(sites)} sites, U < {1e3 * first:.3g} mV at the weakest"
+    return ", ".join(filter(None, (law, listed)))
 
 
 def _entry_currents(setup: Setup) -> list[tuple[str, str]]:

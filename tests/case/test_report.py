@@ -29,3 +29,10 @@ def test_a_case_that_does_not_fit_into_memory_is_refused_before_its_grains_are_m
     assert fault.path == "grid.spacing"
     assert fault.problem.startswith("5.12e+08 cells need about ")
     assert fault.problem.endswith("and this machine has 16.4 GB")
+
+
+def test_nuclei_are_reported_with_law_sites_and_potential():
+    assert "nuclei" not in dict(case_report(load_case("bicrystal", DEEP)).rows)
+    keys = {"nucleation.law": "deterministic", "nucleation.overpotential": "7 mV"}
+    said = dict(case_report(load_case("llzo_grain_boundary", keys)).rows)["nuclei"]
+    assert said.startswith("deterministic, ") and said.endswith("U < -7 mV at the weakest"), "pores resist with nothing"
