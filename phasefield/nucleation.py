@@ -217,7 +217,7 @@ class Nucleator:
 
 
 def ball_offsets(grid: Grid, radius: float) -> tuple[np.ndarray, ...]:
-    """Return the cells within ``radius`` [m] of a cell's middle, as offsets along each axis; always that cell itself."""
+    """Return the cells within ``radius`` [m] of a cell's middle, as offsets along each axis; always that cell."""
     ranges = [
         range(-int(radius / d + 1e-9), int(radius / d + 1e-9) + 1) if n > 1 else range(1)
         for n, d in zip(grid.shape, grid.spacing, strict=True)

@@ -152,7 +152,8 @@ def build_nucleation(case: Case, structure: Microstructure) -> Nucleation | None
         density = pore_surface_density(pores, grid)
         surface = (pores >= 0.5) & (density > 0.0)
         site[surface] = SITES.index("pore_surface")
-        area[surface] = density[surface] * grid.cell_volume * float(density.sum() / density[surface].sum())
+        if surface.any():
+            area[surface] = density[surface] * grid.cell_volume * float(density.sum() / density[surface].sum())
     if len(grid.spacing) == 2:
         area *= 2.0 * asked.radius  # a disc stands for a ball: of a slice as thick as the ball
     return Nucleation(

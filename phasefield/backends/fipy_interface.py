@@ -61,12 +61,16 @@ class Interface:
         normals = np.where(here == there, self._normals(psi, self.pressure, REGULARISATION), 0.0)
         return np.where(np.abs(psi) < FARTHEST, -self._divergence(normals), 0.0)
 
-    def restored(self, xi: np.ndarray, travel: float, inert: np.ndarray) -> np.ndarray:
-        """(M12) Return xi after M dt = ``travel`` [m] of the profile flux; ``inert``: nothing drives plating there."""
+    def restored(self, xi: np.ndarray, travel: float, inert: np.ndarray, forming: np.ndarray) -> np.ndarray:
+        """(M12) Return xi after M dt = ``travel`` [m] of the profile flux.
+
+        ``inert``: nothing drives plating there. ``forming``: nuclei form there, without flux between two such cells.
+        """
         f, theta, width = self.faces, self.theta, self.width
         steps = int(np.ceil(travel / self.sub_step))
         obstacle = np.where(inert, self.pressure, 0.0)
         (p_here, p_there), (still_here, still_there) = f.sides(self.pressure), f.sides(inert)
+        forming_here, forming_there = f.sides(forming)
         closed_here = still_here & ((p_here > p_there) | (p_here >= self.wall))
         closed_there = still_there & ((p_there > p_here) | (p_there >= self.wall))
         theta_here, theta_there = f.sides(theta)
@@ -78,5 +82,6 @@ class Interface:
             flux = theta_face * width / f.distance * (there - here - bend)  # > 0 fills the first cell
             # Metal is not carried to where the reaction could not put it.
             blocked = np.where(here < there, (flux > 0.0) & closed_here, (flux < 0.0) & closed_there)
+            blocked |= forming_here & forming_there
             xi = xi + travel / steps * self._divergence(np.where(blocked, 0.0, flux)) / theta
         return xi

@@ -125,7 +125,7 @@ class FipyBackend:
         speed = self._front_speed()
         plated = per_charge * (self.source - self.reservoir) * time_step / self.theta
         inert = self.phi_e.value - self.phi_i.value >= self.plating
-        xi = self.interface.restored(self.xi + plated, metal.mobility_ratio * speed * time_step, inert)
+        xi = self.interface.restored(self.xi + plated, metal.mobility_ratio * speed * time_step, inert, self.nucleus)
         state["metal_fraction"] = self.faces.shaped(xi)
         if self.capacitive:
             state["stored_electrons"] = self.faces.shaped(self.stored)

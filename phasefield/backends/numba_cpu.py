@@ -146,8 +146,8 @@ class NumbaBackend:
         c = self.ceramic
         steps = int(np.ceil(travel / self.sub_step))
         interface.restore_profile(
-            xi.reshape(self.shape), c.accessible_fraction, c.accommodation_pressure, self.inert, self.wall, self.periodic,
-            *self.spacing, self.width, travel, steps, self.psi, self.maps["along"], self.maps["rate"], self.shares_work,
+            xi.reshape(self.shape), c.accessible_fraction, c.accommodation_pressure, self.inert, self.nucleus, self.wall,
+            self.periodic, *self.spacing, self.width, travel, steps, self.psi, self.maps["along"], self.maps["rate"], self.shares_work,
         )  # fmt: skip
 
     def update_fields(self, state: State) -> None:

@@ -237,7 +237,9 @@ def _matters(xi_a, xi_b):
 
 
 @njit(cache=True)
-def _plane_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, i, along, rate):
+def _plane_rate(
+    xi, psi, theta, barrier, inert, forming, wall, padded, obstacle, periodic, dx, dy, dz, width, i, along, rate
+):
     """Write what the faces within plane i give to ``rate``, and into ``along`` the flux to plane i + 1."""
     nx, ny, nz = xi.shape
     floor = (FLATTEST / width) ** 2
@@ -247,19 +249,29 @@ def _plane_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic
         after = j + 1 if j + 1 < ny else 0
         for k in range(nz):
             x, t, p, still = xi[i, j, k], theta[i, j, k], barrier[i, j, k], inert[i, j, k]
-            if i + 1 < nx and _matters(x, xi[i + 1, j, k]):
+            if i + 1 < nx and _matters(x, xi[i + 1, j, k]) and not (forming[i, j, k] and forming[i + 1, j, k]):
                 normal = _normal_x(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
                 flux = _face_flux(x, xi[i + 1, j, k], t, theta[i + 1, j, k], normal, dx, width) / dx
                 if not _blocked(flux, x, xi[i + 1, j, k], p, barrier[i + 1, j, k], still, inert[i + 1, j, k], wall):
                     along[i, j, k] = flux
-            if ny > 1 and (after > 0 or periodic) and _matters(x, xi[i, after, k]):
+            if (
+                ny > 1
+                and (after > 0 or periodic)
+                and _matters(x, xi[i, after, k])
+                and not (forming[i, j, k] and forming[i, after, k])
+            ):
                 normal = _normal_y(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
                 flux = _face_flux(x, xi[i, after, k], t, theta[i, after, k], normal, dy, width) / dy
                 if not _blocked(flux, x, xi[i, after, k], p, barrier[i, after, k], still, inert[i, after, k], wall):
                     rate[i, j, k] += flux / t
                     rate[i, after, k] -= flux / theta[i, after, k]
             right = k + 1 if k + 1 < nz else 0
-            if nz > 1 and (right > 0 or periodic) and _matters(x, xi[i, j, right]):
+            if (
+                nz > 1
+                and (right > 0 or periodic)
+                and _matters(x, xi[i, j, right])
+                and not (forming[i, j, k] and forming[i, j, right])
+            ):
                 normal = _normal_z(psi, padded, obstacle, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
                 flux = _face_flux(x, xi[i, j, right], t, theta[i, j, right], normal, dz, width) / dz
                 if not _blocked(flux, x, xi[i, j, right], p, barrier[i, j, right], still, inert[i, j, right], wall):
@@ -277,33 +289,56 @@ def _step_plane(xi, theta, along, rate, travel, i):
 
 
 @njit(cache=True)
-def _sub_step(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, travel, along, rate):
+def _sub_step(
+    xi, psi, theta, barrier, inert, forming, wall, padded, obstacle, periodic, dx, dy, dz, width, travel, along, rate
+):
     for i in range(xi.shape[0]):
-        _plane_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, i, along, rate)
+        _plane_rate(
+            xi, psi, theta, barrier, inert, forming, wall, padded, obstacle, periodic, dx, dy, dz, width, i, along, rate
+        )
     for i in range(xi.shape[0]):
         _step_plane(xi, theta, along, rate, travel, i)
 
 
 @njit(parallel=True, cache=True)
 def _sub_step_parallel(
-    xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, travel, along, rate
+    xi, psi, theta, barrier, inert, forming, wall, padded, obstacle, periodic, dx, dy, dz, width, travel, along, rate
 ):
     for i in prange(xi.shape[0]):
-        _plane_rate(xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, i, along, rate)
+        _plane_rate(
+            xi, psi, theta, barrier, inert, forming, wall, padded, obstacle, periodic, dx, dy, dz, width, i, along, rate
+        )
     for i in prange(xi.shape[0]):
         _step_plane(xi, theta, along, rate, travel, i)
 
 
 @njit(cache=True)
 def restore_profile(
-    xi, theta, barrier, inert, wall, periodic, dx, dy, dz, width, travel, steps, psi, along, rate, parallel=False
+    xi,
+    theta,
+    barrier,
+    inert,
+    forming,
+    wall,
+    periodic,
+    dx,
+    dy,
+    dz,
+    width,
+    travel,
+    steps,
+    psi,
+    along,
+    rate,
+    parallel=False,
 ):
     """Advance xi in place by M dt = ``travel`` [m] in ``steps`` explicit steps of (1 / theta) div(flux / M).
 
     Moves no volume (round-off); the box is closed along x.
 
     theta : volume per volume of cell that xi fills. barrier, inert, wall : see ``_blocked``; cells that are inert are
-    obstacles of the height of their barrier, see ``_see``. psi, along, rate : work space, the first padded.
+    obstacles of the height of their barrier, see ``_see``. forming : between two of these cells there is no flux: a
+    nucleus has no profile yet, and would fill like a checkerboard. psi, along, rate : work space, the first padded.
     """
     padded, obstacle = np.empty_like(psi), np.empty_like(psi)
     pad(barrier, periodic, padded)
@@ -313,9 +348,41 @@ def restore_profile(
         profile_coordinate(xi, periodic, psi)
         if parallel:
             _sub_step_parallel(
-                xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, part, along, rate
+                xi,
+                psi,
+                theta,
+                barrier,
+                inert,
+                forming,
+                wall,
+                padded,
+                obstacle,
+                periodic,
+                dx,
+                dy,
+                dz,
+                width,
+                part,
+                along,
+                rate,
             )
         else:
             _sub_step(
-                xi, psi, theta, barrier, inert, wall, padded, obstacle, periodic, dx, dy, dz, width, part, along, rate
+                xi,
+                psi,
+                theta,
+                barrier,
+                inert,
+                forming,
+                wall,
+                padded,
+                obstacle,
+                periodic,
+                dx,
+                dy,
+                dz,
+                width,
+                part,
+                along,
+                rate,
             )

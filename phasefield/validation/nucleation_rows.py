@@ -1,9 +1,9 @@
 """Row V18 of the validation table: where and when the first nucleus appears (MODEL M13, M14).
 
 Ceramic in 1-D between two faces of metal that conduct electrons ("contact"); sigma_e is constant in each of one or two
-layers, nothing is stored. A current that rises slowly drives it, so that it is in its steady state all the time. Ions and
-electrons are two branches in parallel, each of resistances in series: exact potentials follow from the numbers named
-here, never from the maps that the solver was given.
+layers, nothing is stored. A current that rises slowly drives it, so that it is in its steady state all the time.
+Ions and electrons are two branches in parallel, each of resistances in series: exact potentials follow from the numbers
+named here, never from the maps that the solver was given.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ LAWS: tuple[ElectronicLaw, ...] = ("constant", "n_type")
 class Layers:
     """A leaky layer at the working electrode and a tight one beyond: its thickness [m], their sigma_e [S/m].
 
-    Everything is per total current density, since all is linear; (M7) at xi = 0 makes sigma_i 1 + 1e-6 times the ceramic's.
+    Everything is per total current density, since all is linear. (M7) at xi = 0 makes sigma_i 1 + 1e-6 times that of
+    the ceramic.
     """
 
     leaky_thickness: float
@@ -76,9 +77,9 @@ class Layers:
     def first_nucleus(self, rising: bool) -> tuple[float, float]:
         """Return where U first touches its threshold as J rises [m], and at which J [A/m^2].
 
-        It does where (eta_nuc + (V_m / F) p) / (-U / J) is least. Without pressure: where the layers meet. With p ~ x^2:
-        where 2 q x (d_0 + d_1 x) = d_1 (eta_nuc + q x^2), for -U / J = d_0 + d_1 x and (V_m / F) p = q x^2, in the
-        leaky layer.
+        It does where (eta_nuc + (V_m / F) p) / (-U / J) is least. Without pressure: where the layers meet. With p ~
+        x^2: where 2 q x (d_0 + d_1 x) = d_1 (eta_nuc + q x^2), for -U / J = d_0 + d_1 x and (V_m / F) p = q x^2, in
+        the leaky layer.
         """
         ions, electrons = self.shares
         start, slope = ions * LLZO_INTERFACE, ions / CERAMIC_IONIC - electrons / self.leaky
@@ -128,9 +129,9 @@ def potential_threshold(x: np.ndarray, rising: bool) -> np.ndarray:
 
 
 def uniform_potential(x: np.ndarray, current: float, law: ElectronicLaw) -> np.ndarray:
-    """Return U [V] at ``x`` in one layer at a total current density [A/m^2]; -i Z at x = 0, i Z at x = L, i of the ions.
+    """Return U [V] at ``x`` in one layer at a total current density [A/m^2].
 
-    Constant sigma_e: linear. n-type (see V7): z = exp(-F U / RT) = z_inf + (z_0 - z_inf) exp(x / lambda), z_inf =
+    -i Z at x = 0, i Z at x = L, i of the ions. Constant sigma_e: linear. n-type (see V7): z = exp(-F U / RT) = z_inf + (z_0 - z_inf) exp(x / lambda), z_inf =
     i_e sigma_i / (sigma_e,M i), lambda = RT sigma_i / (F i).
     """
     if law == "constant":
@@ -246,8 +247,8 @@ def _uniform_checks(law: ElectronicLaw, found: Ramp, x: np.ndarray) -> list[Chec
 def v18(quick: bool = False) -> Row:
     """Return V18: the first nucleus in 1-D sits where exact U first passes the threshold as J rises, and when it does.
 
-    A leaky layer at the working electrode and a tight one beyond, in four variants: U is lowest where they meet. Without
-    accommodation pressure the nucleus sits there; with one that rises as x^2, inside all leaky layers but the thinnest
+    A leaky layer at the working electrode and a tight one beyond, in four variants: U is lowest where they meet.
+    Without accommodation pressure the nucleus sits there; with one that rises as x^2, inside all leaky layers but the thinnest
     (one that rises as x would only move it to an end of the layer: threshold and U are both linear in it then). In a
     uniform ceramic with ``contact`` at both ends U is nowhere below -J Z, its value at the working electrode: nothing
     appears at currents beyond those of all others, as long as J Z < eta_nuc, and beyond it next to the electrode.

@@ -173,16 +173,16 @@ def test_nuclei_plate_where_there_is_no_interface(grid: Grid) -> None:
 def test_the_profile_flux(grid: Grid) -> None:
     problem = random_problem(grid)
     xi = random_state(problem)["metal_fraction"]
-    inert = np.random.default_rng(6).random(grid.shape) < 0.5
+    inert, forming = np.random.default_rng(6).random((2, *grid.shape)) < 0.5
     one = get_backend("numba", problem, TIGHT)
     other: Any = get_backend("fipy", problem, TIGHT)
     assert isinstance(one, NumbaBackend)
     travel = 3.3 * one.sub_step
     moved = xi.copy()
-    one.inert[:] = inert.reshape(one.shape)
+    one.inert[:], one.nucleus[:] = inert.reshape(one.shape), forming.reshape(one.shape)
     one.restore_profile(moved.reshape(one.shape), travel)
     flat = other.faces.flat
-    restored = other.faces.shaped(other.interface.restored(flat(xi), travel, flat(inert)))
+    restored = other.faces.shaped(other.interface.restored(flat(xi), travel, flat(inert), flat(forming)))
     assert np.abs(moved - xi).max() > 1e-3
     assert_close(moved - xi, restored - xi, 1e-12)
 

@@ -161,7 +161,9 @@ def test_a_nucleus_has_as_many_lengths_as_the_box(tmp_path):
         return path
 
     assert load_case(write("flat_plating", '["30 um"]')).nucleation.nuclei
-    assert "grid's axes 1" in faults(write("flat_plating", '["30 um", "1 um"]'))[0]["nucleation.nuclei[0].place"].problem
+    assert (
+        "grid's axes 1" in faults(write("flat_plating", '["30 um", "1 um"]'))[0]["nucleation.nuclei[0].place"].problem
+    )
     deep = write("bicrystal", '["8 um", "4 um", "1 um"]')
     assert load_case(deep, {"grid.size": '["16 um", "9.6 um", "8 um"]'}).nucleation.nuclei
     assert "grid's axes 2" in faults(deep)[0]["nucleation.nuclei[0].place"].problem

@@ -32,15 +32,18 @@ def padded(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def restore(
-    xi, travel, steps, *, theta=None, barrier=None, inert=None, wall=np.inf, periodic=True, spacing=SPACING, parallel=False
+    xi, travel, steps, *, theta=None, barrier=None, inert=None, forming=None, wall=np.inf, periodic=True, spacing=SPACING,
+    parallel=False,
 ):  # fmt: skip
     """Let the profile flux act in place; returns d(xi) / d(M t) at the start of the last step."""
     theta = np.ones_like(xi) if theta is None else theta
     barrier = np.zeros_like(xi) if barrier is None else barrier
     inert = np.zeros(xi.shape, dtype=np.bool_) if inert is None else inert
+    forming = np.zeros(xi.shape, dtype=np.bool_) if forming is None else forming
     through, rate = np.full_like(xi, np.nan), np.full_like(xi, np.nan)
     interface.restore_profile(
-        xi, theta, barrier, inert, wall, periodic, *spacing, WIDTH, travel, steps, padded(xi.shape), through, rate, parallel
+        xi, theta, barrier, inert, forming, wall, periodic, *spacing, WIDTH, travel, steps, padded(xi.shape), through, rate,
+        parallel,
     )  # fmt: skip
     return rate + np.diff(through, axis=0, prepend=0.0) / theta
 
@@ -302,3 +305,18 @@ def test_a_front_between_walls_keeps_its_profile_and_has_its_own_curvature_only(
     inside = ~inert & (position >= 2) & (position < 38)
     assert np.abs(curvature_of(front, barrier, periodic=False)[inside]).max() < 1e-3 / WIDTH
     assert np.abs(curvature_of(front, periodic=False)[inside]).max() > 0.1 / WIDTH
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_between_two_cells_of_a_forming_nucleus_there_is_no_flux(parallel: bool) -> None:
+    """And between all others there is what there was: a nucleus keeps its profile only toward the outside."""
+    xi = np.random.default_rng(3).uniform(0.05, 0.3, (9, 3, 8))
+    forming = np.zeros(xi.shape, dtype=np.bool_)
+    forming[3:6, :, 2:5] = True
+    inside = (slice(4, 5), slice(None), slice(3, 4))  # all six neighbours form, too
+    free, held = rate_of(xi), rate_of(xi, forming=forming, parallel=parallel)
+    assert np.abs(free[inside]).min() > 0.0 and (held[inside] == 0.0).all()
+    away = np.ones(xi.shape, dtype=np.bool_)
+    away[2:7, :, 1:6] = False
+    np.testing.assert_array_equal(held[away], free[away])
+    assert abs(held.sum()) < 1e-12 * np.abs(held).sum(), "no metal is lost"

@@ -77,7 +77,7 @@ AFTERWARDS = 40  # steps that a run goes on after the nucleus was reached
 
 
 class Watched:
-    """A run until its nucleus has been reached, and what a nucleus and the solver did in every step of it; ``log``: the run's messages."""
+    """A run until its nucleus has been reached: what the nucleus and the solver did in every step, and all messages."""
 
     def __init__(self, name: str, overrides: dict[str, str]) -> None:
         setup = build_setup(pf.load_case(name, overrides))
