@@ -32,6 +32,10 @@ FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 SEEDS = (98, 3, 18)
 CHARGE = "0.1 mAh/cm^2"
 
+USUAL = 10.0  # eta_nuc of the map and of the case [mV]
+THRESHOLDS = (2.0, 5.0, USUAL, 20.0)  # of runs [mV]
+SHARES = (0.5, 1.0)  # of leaky boundaries, in these runs
+
 COVERAGES = (0.0, 0.5, 0.8, 0.95, 1.0)
 OVERPOTENTIALS = (2.0, 5.0, 10.0, 20.0, 50.0)  # eta_nuc [mV]
 CURRENTS = (0.1, 1000.0)  # between which nucleation currents are looked for [A/m^2]
@@ -50,15 +54,17 @@ MEASURED = {"materials.set.electrolyte.electronic_conductivity": "5.5e-6 S/m"}
 
 @dataclass(frozen=True)
 class Point:
-    """One run of the map, at its end.
+    """One run at its end.
 
     Parameters
     ----------
-    conductivity : of the whole ceramic [S/m]. fraction : of the boundaries that leaks. seed : of the microstructure.
+    conductivity : that an even network would give the whole ceramic [S/m]. fraction : of the boundaries that leaks.
+    seed : of the microstructure. overpotential : eta_nuc [mV].
     depth : of connected metal; deepest : of the deepest nucleus, 0 without one; both beyond the electrode's plane [um].
     nuclei : that appeared. met : of those, met by the electrode's metal.
     isolated : charge in metal that electrons do not reach [mAh/cm^2].
     first : charge at which the first nucleus appeared [mAh/cm^2]; NaN without one.
+    path : charge passed [mAh/cm^2] and depth of connected metal [um] after every step.
     """
 
     conductivity: float
@@ -72,6 +78,8 @@ class Point:
     first: float
     charge: float
     outcome: str
+    path: tuple[np.ndarray, np.ndarray]
+    overpotential: float = USUAL
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ class Storage:
     Parameters
     ----------
     case : ``CASE`` or ``MAIN``. name : of ``STORAGES``.
-    first_time : of the first nucleus; settling_time : of half the leakage's way from its first value to its last [s].
+    first_time : of the first nucleus; settling_time : from which the leakage is within a factor of two of its last value [s].
     """
 
     case: str
@@ -112,6 +120,7 @@ class LeakageStudy:
 
     folder: Path
     points: tuple[Point, ...]
+    thresholds: tuple[Point, ...]
     storages: tuple[Storage, ...]
     onsets: tuple[Onset, ...]
     revisions: tuple[str, ...]
@@ -129,19 +138,24 @@ def leakage_study(out: Path, *, jobs: int | None = None, announce: Callable[[str
     ------
     CaseError : a folder in ``out/runs`` holds another run. RunError : a run failed; the others are kept.
     """
-    tasks = {
-        f"sigma{s:g}-leaky{f:g}-seed{n}": (CASE, _map_keys(s, f, n))
-        for s, f, n in product(CONDUCTIVITIES, FRACTIONS, SEEDS)
+    usual = load_case(CASE)
+    conductivity = usual.materials.electrolyte_properties.electronic_conductivity
+    varied = {
+        keys: _map_name(conductivity, *keys[1:])
+        if keys[0] == USUAL
+        else f"eta{keys[0]:g}-leaky{keys[1]:g}-seed{keys[2]}"
+        for keys in product(THRESHOLDS, SHARES, SEEDS)
     }
     stored = [(CASE, name, seed) for name, seed in product(STORAGES, SEEDS)]
     stored += [(MAIN, name, SEEDS[0]) for name in STORAGES]
+    mapped = {keys: _map_name(*keys) for keys in product(CONDUCTIVITIES, FRACTIONS, SEEDS)}
+    tasks = {name: (CASE, _map_keys(*keys)) for keys, name in mapped.items()}
     tasks |= {
-        f"{case}-n{name.replace(', ', '-').replace(' ', '')}-seed{seed}": (
-            case,
-            STORAGES[name] | MEASURED | _seed(seed),
-        )
-        for case, name, seed in stored
+        name: (CASE, _map_keys(conductivity, *keys[1:]) | {"nucleation.overpotential": f"{keys[0]:g} mV"})
+        for keys, name in varied.items()
+        if keys[0] != USUAL
     }
+    tasks |= {_stored_name(*keys): (keys[0], STORAGES[keys[1]] | MEASURED | _seed(keys[2])) for keys in stored}
     made: dict[str, KeptRun] = {}
     with ProcessPoolExecutor(jobs or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
         started = {name: pool.submit(_make, out / "runs" / name, *task) for name, task in tasks.items()}
@@ -151,15 +165,22 @@ def leakage_study(out: Path, *, jobs: int | None = None, announce: Callable[[str
         asked = list(product(COVERAGES, SEEDS))
         announce("currents at which nuclei appear")
         found = list(pool.map(_onsets, *zip(*asked, strict=True)))
-    runs = list(made.values())
-    points = list(product(CONDUCTIVITIES, FRACTIONS, SEEDS))
     return LeakageStudy(
         out,
-        tuple(_point(*keys, run) for keys, run in zip(points, runs, strict=False)),
-        tuple(_storage(*keys, run) for keys, run in zip(stored, runs[len(points) :], strict=True)),
+        tuple(_point(*keys, made[name]) for keys, name in mapped.items()),
+        tuple(_point(conductivity, f, n, made[name], eta) for (eta, f, n), name in varied.items()),
+        tuple(_storage(*keys, made[_stored_name(*keys)]) for keys in stored),
         tuple(onset for onsets in found for onset in onsets),
-        tuple(sorted({run.summary["source_revision"] for run in runs})),
+        tuple(sorted({run.summary["source_revision"] for run in made.values()})),
     )
+
+
+def _map_name(conductivity: float, fraction: float, seed: int) -> str:
+    return f"sigma{conductivity:g}-leaky{fraction:g}-seed{seed}"
+
+
+def _stored_name(case: str, name: str, seed: int) -> str:
+    return f"{case}-n{name.replace(', ', '-').replace(' ', '')}-seed{seed}"
 
 
 def _seed(seed: int) -> dict[str, str]:
@@ -193,7 +214,7 @@ def _deepest(run: KeptRun) -> float:
     return max((x - plane for x in born), default=0.0)
 
 
-def _point(conductivity: float, fraction: float, seed: int, run: KeptRun) -> Point:
+def _point(conductivity: float, fraction: float, seed: int, run: KeptRun, overpotential: float = USUAL) -> Point:
     last = run.summary["final"]
     return Point(
         conductivity,
@@ -207,20 +228,21 @@ def _point(conductivity: float, fraction: float, seed: int, run: KeptRun) -> Poi
         first=_first(run, "capacity_mAh_cm2"),
         charge=last["capacity_mAh_cm2"],
         outcome=run.summary["outcome"],
+        path=(run.history["capacity_mAh_cm2"], run.history["penetration_depth_connected_um"]),
+        overpotential=overpotential,
     )
 
 
 def _storage(case: str, name: str, seed: int, run: KeptRun) -> Storage:
     time, leakage = run.history["time_s"][1:], run.history["leakage_current_density_mA_cm2"][1:]
-    settled = leakage[-1] if len(leakage) else 0.0
-    half = np.flatnonzero(np.abs(leakage - settled) <= 0.5 * abs(leakage[0] - settled))
+    unsettled = np.flatnonzero(np.abs(leakage - leakage[-1]) > abs(leakage[-1]))
     last = run.summary["final"]
     return Storage(
         case,
         name,
         seed,
         first_time=_first(run, "time_s"),
-        settling_time=float(time[half[0]]) if len(half) else math.nan,
+        settling_time=float(time[unsettled[-1] + 1]) if len(unsettled) else 0.0,
         nuclei=int(last["nuclei"]),
         depth=last["penetration_depth_connected_um"],
         isolated=last["isolated_metal_mAh_cm2"],

@@ -22,7 +22,9 @@ from phasefield.studies.leakage import (
     MAIN,
     OVERPOTENTIALS,
     SEEDS,
+    SHARES,
     STORAGES,
+    THRESHOLDS,
     LeakageStudy,
     Onset,
     Point,
@@ -31,12 +33,20 @@ from phasefield.studies.leakage import (
 from postprocess.curves import Line, Panel, save_panels
 
 PAGE = "leakage.md"
+MEASURES: tuple[tuple[str, Callable[[Point], float]], ...] = (
+    ("depth of connected metal, µm", lambda p: p.depth),
+    ("depth of the deepest nucleus, µm", lambda p: p.deepest),
+    ("nuclei", lambda p: p.nuclei),
+    ("of them met by the electrode's metal", lambda p: p.met),
+    ("isolated metal, µAh/cm²", lambda p: 1e3 * p.isolated),
+)
 
 
 def write_pages(study: LeakageStudy, command: str = "") -> Path:
     """Write ``leakage.md``, ``runs.csv`` and the figures to the study's folder; return the page."""
     figures = {
         "penetration.png": (penetration_panels(study.points), f"Metal after {CHARGE}, three microstructures"),
+        "jumps.png": (jump_panels(study.thresholds), f"The front's way with nuclei ahead of it, seed {SEEDS[0]}"),
         "onset.png": (onset_panels(study.onsets), "Current from which nuclei appear"),
         "storage.png": (
             storage_panels(study.storages),
@@ -46,7 +56,7 @@ def write_pages(study: LeakageStudy, command: str = "") -> Path:
     for name, (panels, title) in figures.items():
         with replacing(study.folder / name) as temporary:
             save_panels(panels, title, temporary)
-    write_text_atomic(study.folder / "runs.csv", tidy_table(study.points))
+    write_text_atomic(study.folder / "runs.csv", tidy_table([*study.points, *study.thresholds]))
     page = study.folder / PAGE
     write_text_atomic(page, page_text(study, command))
     return page
@@ -60,6 +70,7 @@ def tidy_table(points: Sequence[Point]) -> str:
         [
             "conductivity_S_m",
             "leaky_fraction",
+            "threshold_mV",
             "seed",
             "depth_connected_um",
             "deepest_nucleus_um",
@@ -73,7 +84,8 @@ def tidy_table(points: Sequence[Point]) -> str:
     )
     for p in points:
         numbers = (p.depth, p.deepest, p.nuclei, p.met, p.isolated, p.first, p.charge)
-        writer.writerow([f"{p.conductivity:g}", f"{p.fraction:g}", p.seed, *(f"{n:.6g}" for n in numbers), p.outcome])
+        keys = (f"{n:g}" for n in (p.conductivity, p.fraction, p.overpotential, p.seed))
+        writer.writerow([*keys, *(f"{n:.6g}" for n in numbers), p.outcome])
     return text.getvalue()
 
 
@@ -86,55 +98,65 @@ def page_text(study: LeakageStudy, command: str) -> str:
         "",
         f"{datetime.date.today().isoformat()}, revision of the runs: {', '.join(study.revisions)}.",
         "",
-        f"## {CHARGE}: conductivity of the network, share of its boundaries that leaks",
-        "",
         (
-            f"Three microstructures (seeds {', '.join(map(str, SEEDS))}); the mean conductivity is kept while the share "
-            "changes, 1 is the uniform network. Each cell: mean (smallest to largest)."
+            f"Three microstructures (seeds {', '.join(map(str, SEEDS))}), all runs to {CHARGE} at 1 mA/cm². σ_e is what an "
+            "even network would give the whole ceramic; the mean over its boundaries is kept while the share that leaks "
+            "changes, 1 is the even network. Cells: mean of the seeds (smallest to largest). Depths are beyond the "
+            "electrode's plane; a nucleus counts from when it appears, however little metal it has."
         ),
-        "",
+        *_map_section(study.points),
+        *_threshold_section(study.thresholds),
+        *_onset_section(study.onsets),
+        *_storage_section(study.storages),
     ]
-    measures: tuple[tuple[str, Callable[[Point], float]], ...] = (
-        ("depth of connected metal, µm", lambda p: p.depth),
-        ("depth of the deepest nucleus, µm", lambda p: p.deepest),
-        ("nuclei", lambda p: p.nuclei),
-        ("of them met by the front", lambda p: p.met),
-        ("isolated metal, µAh/cm²", lambda p: 1e3 * p.isolated),
+    return "\n".join(lines) + "\n"
+
+
+def _map_section(points: Sequence[Point]) -> Iterable[str]:
+    yield from ("", "## Conductivity of the network, and share of its boundaries that leaks", "")
+    for title, measure in MEASURES:
+        yield from (f"**{title}**", "")
+        yield from _table(("σ_e S/m", *(f"leaky {f:g}" for f in FRACTIONS)), _map_rows(points, measure))
+        yield ""
+    yield "![penetration](penetration.png)"
+
+
+def _threshold_section(points: Sequence[Point]) -> Iterable[str]:
+    yield from ("", f"## Threshold of a nucleus, at {points[0].conductivity:.2g} S/m", "")
+    header = ("leaky", "η_nuc mV", *(title for title, _ in MEASURES))
+    yield from _table(header, _threshold_rows(points))
+    yield from ("", "![jumps](jumps.png)")
+
+
+def _onset_section(onsets: Sequence[Onset]) -> Iterable[str]:
+    yield from ("", "## Coating and threshold: the current from which nuclei appear", "")
+    yield (
+        "Half of the boundaries leaky, no metal in the ceramic yet, potentials at rest; mA/cm². The coating is that of "
+        "`llzo_lao_coated`, on a share of the boundaries."
     )
-    for title, measure in measures:
-        lines += [
-            f"**{title}**",
-            "",
-            *_table(("σ_e S/m", *(f"leaky {f:g}" for f in FRACTIONS)), _map_rows(study.points, measure)),
-            "",
-        ]
-    lines += [
-        "![penetration](penetration.png)",
-        "",
-        "## Coating and threshold: the current from which nuclei appear",
-        "",
-    ]
-    lines += [
-        ("Bare ceramic at steady potentials, no metal in it yet; mA/cm², mean of the seeds (smallest to largest). "
-        "The coating is that of `llzo_lao_coated`, on a share of the boundaries."),
-        "",
-        *_table(("η_nuc mV", *(f"coated {c:g}" for c in COVERAGES)), _onset_rows(study.onsets)),
-        "",
-        "![onset](onset.png)",
-        "",
-        "## Stored electrons: does the concentration field matter?",
-        "",
-        (
-            f"n_M in mol/m³; traps: n_M in the boundaries over that in grains. At the measured 5.5e-6 S/m, to {CHARGE}: the "
-            f"leaky ceramic, mean of the seeds (smallest to largest), and the main case, seed {SEEDS[0]}."
-        ),
-        "",
-        *_table(("case", "n_M", "first nucleus s", "leakage half settled s", "nuclei", "depth µm", "isolated µAh/cm²"), _storage_rows(study.storages)),
-        "",
-        "![storage](storage.png)",
-        "",
-    ]  # fmt: skip
-    return "\n".join(lines)
+    yield ""
+    yield from _table(("η_nuc mV", *(f"coated {c:g}" for c in COVERAGES)), _onset_rows(onsets))
+    yield from ("", "![onset](onset.png)")
+
+
+def _storage_section(storages: Sequence[Storage]) -> Iterable[str]:
+    yield from ("", "## Stored electrons: does the concentration field matter?", "")
+    yield (
+        "n_M in mol/m³; traps: n_M in the boundaries over that in grains. At the measured 5.5e-6 S/m: the leaky ceramic, "
+        f"and the main case, seed {SEEDS[0]}."
+    )
+    yield ""
+    header = (
+        "case",
+        "n_M",
+        "first nucleus s",
+        "leakage within a factor 2 from s",
+        "nuclei",
+        "depth µm",
+        "isolated µAh/cm²",
+    )
+    yield from _table(header, _storage_rows(storages))
+    yield from ("", "![storage](storage.png)")
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -159,6 +181,12 @@ def _map_rows(points: Sequence[Point], measure: Callable[[Point], float]) -> Ite
     for s in CONDUCTIVITIES:
         cells = ([measure(p) for p in points if (p.conductivity, p.fraction) == (s, f)] for f in FRACTIONS)
         yield [f"{s:.2g}", *map(_spread, cells)]
+
+
+def _threshold_rows(points: Sequence[Point]) -> Iterable[Sequence[str]]:
+    for f, eta in product(SHARES, THRESHOLDS):
+        some = [p for p in points if (p.fraction, p.overpotential) == (f, eta)]
+        yield [f"{f:g}", f"{eta:g}", *(_spread(measure(p) for p in some) for _, measure in MEASURES)]
 
 
 def _onset_rows(onsets: Sequence[Onset]) -> Iterable[Sequence[str]]:
@@ -204,6 +232,22 @@ def penetration_panels(points: Sequence[Point]) -> tuple[Panel, ...]:
         Panel(label, "depth of the deepest nucleus, µm", lines(lambda p: p.deepest), "x"),
         Panel(label, "nuclei", lines(lambda p: p.nuclei), "x"),
         Panel(label, "isolated metal, µAh/cm²", lines(lambda p: 1e3 * p.isolated), "x"),
+    )
+
+
+def jump_panels(points: Sequence[Point]) -> tuple[Panel, ...]:
+    """Return the depth of connected metal over the charge for every threshold, first seed, one panel per leaky share."""
+    return tuple(
+        Panel(
+            f"charge, mAh/cm², {'half of the boundaries leaky' if f < 1.0 else 'even network'}",
+            "depth of connected metal, µm",
+            tuple(
+                Line(f"η_nuc {p.overpotential:g} mV", *p.path, joined=True)
+                for p in points
+                if (p.fraction, p.seed) == (f, SEEDS[0])
+            ),
+        )
+        for f in SHARES
     )
 
 

@@ -38,18 +38,22 @@ def test_an_onset_above_all_currents_is_infinite() -> None:
 
 def made_up(folder: Path) -> leakage.LeakageStudy:
     """Return a study whose numbers say what they belong to."""
-    points = [
-        leakage.Point(s, f, n, 10.0 * f, 30.0, 3, 1, 1e4 * s, math.nan if f == 1.0 else 0.01, 0.1, "capacity")
-        for s, f, n in product(leakage.CONDUCTIVITIES, leakage.FRACTIONS, leakage.SEEDS)
-    ]
     time = np.geomspace(1.0, 100.0, 20)
+
+    def point(s: float, f: float, n: int, eta: float = 10.0) -> leakage.Point:
+        first = math.nan if f == 1.0 else 0.01
+        return leakage.Point(s, f, n, 10.0 * f, 30.0, 3, 1, 1e4 * s, first, 0.1, "capacity", (time, time), eta)
+
+    points = [point(*keys) for keys in product(leakage.CONDUCTIVITIES, leakage.FRACTIONS, leakage.SEEDS)]
+    varied = product(leakage.THRESHOLDS, leakage.SHARES, leakage.SEEDS)
+    thresholds = tuple(point(5.5e-4, f, n, eta) for eta, f, n in varied)
     stored = [(leakage.CASE, name, seed) for name, seed in product(leakage.STORAGES, leakage.SEEDS)]
     storages = [leakage.Storage(*keys, math.nan, 7.0, 0, 12.0, 0.0, time, 1e-3 / time) for keys in stored]
     onsets = [
         leakage.Onset(c, eta, seed, math.inf if eta == 50.0 else eta * (1.0 + c))
         for c, eta, seed in product(leakage.COVERAGES, leakage.OVERPOTENTIALS, leakage.SEEDS)
     ]
-    return leakage.LeakageStudy(folder, tuple(points), tuple(storages), tuple(onsets), ("abc",))
+    return leakage.LeakageStudy(folder, tuple(points), thresholds, tuple(storages), tuple(onsets), ("abc",))
 
 
 def test_the_page_holds_every_number_under_its_header(tmp_path: Path) -> None:
@@ -63,9 +67,12 @@ def test_the_page_holds_every_number_under_its_header(tmp_path: Path) -> None:
     assert any(line.startswith("| `llzo_electronic_leakage` | 0.05 | none | 7 | 0 | 12 | 0 |") for line in lines)
     with open(tmp_path / "runs.csv", newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
-    assert len(table) == len(leakage.CONDUCTIVITIES) * len(leakage.FRACTIONS) * len(leakage.SEEDS)
+    assert len(table) == len(leakage.SEEDS) * (
+        len(leakage.CONDUCTIVITIES) * len(leakage.FRACTIONS) + len(leakage.THRESHOLDS) * len(leakage.SHARES)
+    )
+    assert "| 0.5 | 20 | 5 | 30 | 3 | 1 | 5.5e+03 |" in lines, "thresholds"
     assert {float(row["depth_connected_um"]) for row in table if row["leaky_fraction"] == "0.5"} == {5.0}
-    for name in ("penetration", "onset", "storage"):
+    for name in ("penetration", "jumps", "onset", "storage"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert f"({name}.png)" in page
 
