@@ -300,8 +300,8 @@ def _watch(task: _Task, folder: Path, origin: _Origin, watching: list[Observer])
 
 
 def _constant_maps(setup: Setup) -> dict[str, np.ndarray]:
-    coated = coating_fraction(setup.case, setup.structure)
-    return microstructure_arrays(setup.structure, setup.problem.ceramic.accommodation_pressure, coated)
+    pressure, coated = setup.problem.ceramic.accommodation_pressure, coating_fraction(setup.case, setup.structure)
+    return microstructure_arrays(setup.structure, pressure, coated)
 
 
 def _march(task: _Task, watching: Sequence[Observer], state: State | None) -> str:

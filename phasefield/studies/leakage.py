@@ -33,7 +33,7 @@ SEEDS = (98, 3, 18)
 CHARGE = "0.1 mAh/cm^2"
 
 USUAL = 10.0  # eta_nuc of the map and of the case [mV]
-THRESHOLDS = (2.0, 5.0, USUAL, 20.0)  # of runs [mV]
+THRESHOLDS = (5.0, USUAL, 20.0)  # of runs [mV]
 SHARES = (0.5, 1.0)  # of leaky boundaries, in these runs
 
 COVERAGES = (0.0, 0.5, 0.8, 0.95, 1.0)
