@@ -156,7 +156,7 @@ ADVANCE = numba_cpu.NumbaBackend.advance
 KERNELS = numba_kernels
 WRONG = {
     "curvature": (wrapped(interface, "curvature", more_bend, True), "space of ξ"),
-    "alpha": (wrapped(KERNELS, "reaction_and_storage", replaced(9, lambda _: 0.42)), "space of n"),
+    "alpha": (wrapped(KERNELS, "reaction_and_storage", replaced(12, lambda _: 0.42)), "space of n"),
     "one-sided faces": (wrapped(KERNELS, "ionic_faces", one_sided, True), "space of φ_i"),
     "n-type beside the face": (wrapped(KERNELS, "electronic_faces", shifted), "space of φ_e"),
     "5 % of the band": (wrapped(KERNELS, "electronic_faces", replaced(2, lambda band: 1.05 * band)), "space of φ_e"),
