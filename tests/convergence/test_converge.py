@@ -249,7 +249,7 @@ def test_finished_runs_are_read_and_unfinished_ones_go_on(
     bicrystal: tuple[Study, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A study that is killed in its sixth run, after a checkpoint of it."""
-    from phasefield.converge import study as module
+    from phasefield import kept_runs as module
 
     study, _ = bicrystal
     runs = study.folder / "runs"
@@ -283,7 +283,7 @@ def test_runs_of_another_case_are_not_taken(bicrystal: tuple[Study, list[str]]) 
 def test_a_run_that_fails_is_named(tmp_path: Path) -> None:
     stubborn = TINY | {"solver.ionic_tolerance": "1e-30", "solver.time_step_min": "0.9e-3 s"}
     with pytest.raises(
-        RunError, match=r"run 1 of 9, base: the time step fell below .* everything so far is in .*runs/base"
+        RunError, match=r"run 1 of 9: base, .*: the time step fell below .* everything so far is in .*runs/base"
     ):
         converge(load_case("bicrystal", stubborn), tmp_path)
 

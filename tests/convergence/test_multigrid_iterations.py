@@ -50,7 +50,7 @@ def iterations(xi: np.ndarray, free_node: bool, sheet: float) -> int:
     kernels.ionic_faces(xi, sigma, *sheets, *spacing, True, gx, gy, gz)
     u = np.zeros((2, n + 2, layers, n + 2))
     kernels.electronic_faces(
-        xi, 1.2e-4 * sigma, 0 * xi, 460.0, 5e-14, u, False, 0.0257, *spacing, True, gx, gy, gz
+        xi, 1.2e-4 * sigma, 0 * xi, 460.0, 5e-14, u, False, 1.0, 0.0257, *spacing, True, gx, gy, gz
     )  # fmt: skip
     gx[1, 0, :, 1:-1] = 2.0 * 460.0 * face / d
     gx[0, -1, :, 1:-1] = face / d / (0.5 / SIGMA + 5e-4 / d)
@@ -58,7 +58,7 @@ def iterations(xi: np.ndarray, free_node: bool, sheet: float) -> int:
     coupling[1:-1, :, 1:-1] = xi * (1.0 - xi) / (1.5 * d) / 5e-4 * face * d
     multigrid.set_up(*hierarchy.arrays, free_node)
     regions = Regions(xi.shape, "periodic")
-    regions.update(xi > 0.5)
+    regions.update(xi > 0.5, xi > 0.5)
     assert regions.count == 0
     r = np.zeros_like(u)
     r[:, 1:-1, :, 1:-1] = np.random.default_rng(1).normal(size=(2, *xi.shape))
