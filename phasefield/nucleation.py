@@ -88,15 +88,16 @@ class Nucleator:
     def _follow(self, state: State, conducting: np.ndarray, potential: np.ndarray) -> list[Event]:
         """Let go of nuclei that have formed, and tell which ones the electrode's metal has reached."""
         events, nuclei = [], state.book.nuclei
+        before = [nucleus.forming for nucleus in nuclei]
         for index, nucleus in enumerate(nuclei):
             if nucleus.forming and state["metal_fraction"][self._ball(nucleus.cell)].mean() > FORMED:
                 nucleus = replace(nucleus, forming=False)
             if not nucleus.connected and conducting[nucleus.cell]:
                 nucleus = replace(nucleus, connected=True)
                 events.append(Event("contact", state.step, state.time, nucleus, float(potential[nucleus.cell])))
-            if nucleus is not nuclei[index]:
-                nuclei[index] = nucleus
-                self._mark(state)
+            nuclei[index] = nucleus
+        if [nucleus.forming for nucleus in nuclei] != before:
+            self._mark(state)
         return events
 
     def _mark(self, state: State) -> None:

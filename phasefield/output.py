@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from phasefield.errors import RunError
+from phasefield.errors import RunError, Stopped
 from phasefield.fields import FIELDS, State
-from phasefield.results_folder import FORMAT, replacing, write_text_atomic, writing
+from phasefield.results_folder import FAILED, FORMAT, INTERRUPTED, replacing, write_text_atomic, writing
 from phasefield.tables import EVENT_COLUMNS, HISTORY_COLUMNS, event_row, history_row
 
 if TYPE_CHECKING:
@@ -35,6 +35,34 @@ class Observer(Protocol):
     def __call__(self, state: State, report: StepReport) -> None: ...
 
     def close(self, outcome: str) -> None: ...
+
+
+@contextlib.contextmanager
+def closing(watching: list[Observer]) -> Iterator[None]:
+    """Close observers with the reason if something stops their run; the log is told of a failed run first."""
+    try:
+        yield
+    except (KeyboardInterrupt, Stopped):
+        close_all(watching, INTERRUPTED)
+        raise
+    except BaseException as error:
+        if isinstance(error, RunError):
+            logger.error("%s", error)
+        with contextlib.suppress(Exception):  # most likely for the same reason
+            close_all(watching, FAILED)
+        raise
+
+
+def close_all(watching: list[Observer], outcome: str) -> None:
+    """Close every observer once, the first one, the log, last; then raise the first failure."""
+    failures = []
+    while watching:
+        try:
+            watching.pop().close(outcome)
+        except Exception as error:  # noqa: BLE001 - the others are closed all the same
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 # ---------------------------------------------------------------- fields

@@ -6,7 +6,7 @@ import logging
 import os
 import time as clock
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,10 +23,17 @@ from phasefield.errors import CaseError, RunError, Stopped
 from phasefield.fields import State
 from phasefield.interrupts import StopRequest
 from phasefield.materials import KINDS
-from phasefield.output import FieldWriter, MemoryRecorder, Observer, RunLog, microstructure_arrays
+from phasefield.output import (
+    FieldWriter,
+    MemoryRecorder,
+    Observer,
+    RunLog,
+    close_all,
+    closing,
+    microstructure_arrays,
+)
 from phasefield.results_folder import (
     FAILED,
-    INTERRUPTED,
     claimed,
     open_results,
     outcome_of,
@@ -237,8 +244,8 @@ def _in_memory(task: _Task) -> Run:
     facts = _facts(task, _Origin(setup.case.name, {}, {}))
     summary = SummaryWriter(None, facts, task.started, lambda state: end_measures(setup, state))
     watching = [summary, *task.observers, recorder]
-    with _closing(watching):
-        _close(watching, _march(task, watching, None))
+    with closing(watching):
+        close_all(watching, _march(task, watching, None))
     results = Results(
         grid=setup.problem.grid,
         times=recorder.times,
@@ -256,9 +263,9 @@ def _in_folder(task: _Task, folder: Path, origin: _Origin, ended: str | None = N
     watching: list[Observer] = []
     last = None if origin.checkpoint is None else origin.checkpoint.state
     try:
-        with _closing(watching):
+        with closing(watching):
             _watch(task, folder, origin, watching)
-            _close(watching, ended or _march(task, watching, last))
+            close_all(watching, ended or _march(task, watching, last))
     except RunError as error:
         raise RunError(f"{error}; everything so far is in {folder}{_go_on(folder)}") from None
     except Stopped as stopped:
@@ -319,34 +326,6 @@ def _march(task: _Task, watching: Sequence[Observer], state: State | None) -> st
     finally:
         task.stop.deferring = False
     return outcome
-
-
-@contextmanager
-def _closing(watching: list[Observer]) -> Iterator[None]:
-    """Close with the reason what is left open; the log is told of a failed run first."""
-    try:
-        yield
-    except (KeyboardInterrupt, Stopped):
-        _close(watching, INTERRUPTED)
-        raise
-    except BaseException as error:
-        if isinstance(error, RunError):
-            log.error("%s", error)
-        with suppress(Exception):  # most likely for the same reason
-            _close(watching, FAILED)
-        raise
-
-
-def _close(watching: list[Observer], outcome: str) -> None:
-    """Close every observer once, the first one, the log, last; then raise the first failure."""
-    failures = []
-    while watching:
-        try:
-            watching.pop().close(outcome)
-        except Exception as error:  # noqa: BLE001 - the others are closed all the same
-            failures.append(error)
-    if failures:
-        raise failures[0]
 
 
 def _go_on(folder: Path) -> str:

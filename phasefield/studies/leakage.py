@@ -60,7 +60,8 @@ class Point:
     ----------
     conductivity : that an even network would give the whole ceramic [S/m]. fraction : of the boundaries that leaks.
     seed : of the microstructure. overpotential : eta_nuc [mV].
-    depth : of connected metal; deepest : of the deepest nucleus, 0 without one; both beyond the electrode's plane [um].
+    depth, isolated_depth : of connected and of isolated metal (xi >= 0.5); deepest : of the deepest nucleus, however little
+        metal it has; 0 without any; all beyond the electrode's plane [um].
     nuclei : that appeared. met : of those, met by the electrode's metal.
     isolated : charge in metal that electrons do not reach [mAh/cm^2].
     first : charge at which the first nucleus appeared [mAh/cm^2]; NaN without one.
@@ -71,6 +72,7 @@ class Point:
     fraction: float
     seed: int
     depth: float
+    isolated_depth: float
     deepest: float
     nuclei: int
     met: int
@@ -140,6 +142,7 @@ def leakage_study(out: Path, *, jobs: int | None = None, announce: Callable[[str
     """
     usual = load_case(CASE)
     conductivity = usual.materials.electrolyte_properties.electronic_conductivity
+    plane = usual.electrodes.working_thickness
     varied = {
         keys: _map_name(conductivity, *keys[1:])
         if keys[0] == USUAL
@@ -167,8 +170,8 @@ def leakage_study(out: Path, *, jobs: int | None = None, announce: Callable[[str
         found = list(pool.map(_onsets, *zip(*asked, strict=True)))
     return LeakageStudy(
         out,
-        tuple(_point(*keys, made[name]) for keys, name in mapped.items()),
-        tuple(_point(conductivity, f, n, made[name], eta) for (eta, f, n), name in varied.items()),
+        tuple(_point(made[name], plane, *keys) for keys, name in mapped.items()),
+        tuple(_point(made[name], plane, conductivity, f, n, eta) for (eta, f, n), name in varied.items()),
         tuple(_storage(*keys, made[_stored_name(*keys)]) for keys in stored),
         tuple(onset for onsets in found for onset in onsets),
         tuple(sorted({run.summary["source_revision"] for run in made.values()})),
@@ -208,20 +211,23 @@ def _first(run: KeptRun, column: str) -> float:
     return float(born[0]) if born else math.nan
 
 
-def _deepest(run: KeptRun) -> float:
-    plane = load_case(CASE).electrodes.working_thickness * 1e6
+def _deepest(run: KeptRun, plane: float) -> float:
     born = [x for kind, x in zip(run.events["event"], run.events["x_um"], strict=True) if kind == "nucleus"]
-    return max((x - plane for x in born), default=0.0)
+    return max((x - 1e6 * plane for x in born), default=0.0)
 
 
-def _point(conductivity: float, fraction: float, seed: int, run: KeptRun, overpotential: float = USUAL) -> Point:
+def _point(
+    run: KeptRun, plane: float, conductivity: float, fraction: float, seed: int, overpotential: float = USUAL
+) -> Point:
+    """Return what a run came to; plane : x of the electrode's original surface [m]."""
     last = run.summary["final"]
     return Point(
         conductivity,
         fraction,
         seed,
         depth=last["penetration_depth_connected_um"],
-        deepest=_deepest(run),
+        isolated_depth=last["penetration_depth_isolated_um"],
+        deepest=_deepest(run, plane),
         nuclei=int(last["nuclei"]),
         met=run.events["event"].count("contact"),
         isolated=last["isolated_metal_mAh_cm2"],

@@ -35,6 +35,7 @@ from postprocess.curves import Line, Panel, save_panels
 PAGE = "leakage.md"
 MEASURES: tuple[tuple[str, Callable[[Point], float]], ...] = (
     ("depth of connected metal, µm", lambda p: p.depth),
+    ("depth of isolated metal, µm", lambda p: p.isolated_depth),
     ("depth of the deepest nucleus, µm", lambda p: p.deepest),
     ("nuclei", lambda p: p.nuclei),
     ("of them met by the electrode's metal", lambda p: p.met),
@@ -73,6 +74,7 @@ def tidy_table(points: Sequence[Point]) -> str:
             "threshold_mV",
             "seed",
             "depth_connected_um",
+            "depth_isolated_um",
             "deepest_nucleus_um",
             "nuclei",
             "met_by_the_front",
@@ -83,7 +85,7 @@ def tidy_table(points: Sequence[Point]) -> str:
         ]
     )
     for p in points:
-        numbers = (p.depth, p.deepest, p.nuclei, p.met, p.isolated, p.first, p.charge)
+        numbers = (p.depth, p.isolated_depth, p.deepest, p.nuclei, p.met, p.isolated, p.first, p.charge)
         keys = (f"{n:g}" for n in (p.conductivity, p.fraction, p.overpotential, p.seed))
         writer.writerow([*keys, *(f"{n:.6g}" for n in numbers), p.outcome])
     return text.getvalue()
@@ -102,7 +104,7 @@ def page_text(study: LeakageStudy, command: str) -> str:
             f"Three microstructures (seeds {', '.join(map(str, SEEDS))}), all runs to {CHARGE} at 1 mA/cm². σ_e is what an "
             "even network would give the whole ceramic; the mean over its boundaries is kept while the share that leaks "
             "changes, 1 is the even network. Cells: mean of the seeds (smallest to largest). Depths are beyond the "
-            "electrode's plane; a nucleus counts from when it appears, however little metal it has."
+            "electrode's plane, of metal where ξ ≥ 0.5; a nucleus counts from when it appears, however little metal it has."
         ),
         *_map_section(study.points),
         *_threshold_section(study.thresholds),

@@ -42,7 +42,7 @@ def made_up(folder: Path) -> leakage.LeakageStudy:
 
     def point(s: float, f: float, n: int, eta: float = 10.0) -> leakage.Point:
         first = math.nan if f == 1.0 else 0.01
-        return leakage.Point(s, f, n, 10.0 * f, 30.0, 3, 1, 1e4 * s, first, 0.1, "capacity", (time, time), eta)
+        return leakage.Point(s, f, n, 10.0 * f, 20.0, 30.0, 3, 1, 1e4 * s, first, 0.1, "capacity", (time, time), eta)
 
     points = [point(*keys) for keys in product(leakage.CONDUCTIVITIES, leakage.FRACTIONS, leakage.SEEDS)]
     varied = product(leakage.THRESHOLDS, leakage.SHARES, leakage.SEEDS)
@@ -60,7 +60,7 @@ def test_the_page_holds_every_number_under_its_header(tmp_path: Path) -> None:
     page = write_pages(made_up(tmp_path), "phasefield study leakage").read_text(encoding="utf-8")
     lines = page.splitlines()
     header = "| σ_e S/m | leaky 0.25 | leaky 0.5 | leaky 0.75 | leaky 1 |"
-    assert lines.count(header) == 5
+    assert lines.count(header) == 6
     assert lines[lines.index(header) + 2] == "| 5.5e-07 | 2.5 | 5 | 7.5 | 10 |"
     assert "| 10 | 10 | 15 | 18 | 19.5 | 20 |" in lines, "onsets"
     assert "| 50 | none | none | none | none | none |" in lines
@@ -70,7 +70,7 @@ def test_the_page_holds_every_number_under_its_header(tmp_path: Path) -> None:
     assert len(table) == len(leakage.SEEDS) * (
         len(leakage.CONDUCTIVITIES) * len(leakage.FRACTIONS) + len(leakage.THRESHOLDS) * len(leakage.SHARES)
     )
-    assert "| 0.5 | 20 | 5 | 30 | 3 | 1 | 5.5e+03 |" in lines, "thresholds"
+    assert "| 0.5 | 20 | 5 | 20 | 30 | 3 | 1 | 5.5e+03 |" in lines, "thresholds"
     assert {float(row["depth_connected_um"]) for row in table if row["leaky_fraction"] == "0.5"} == {5.0}
     for name in ("penetration", "jumps", "onset", "storage"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -90,6 +90,7 @@ class Watched:
         self.range: list[tuple[float, float]] = []
         self.fraction: list[float] = []  # xi of the nucleus's middle cell
         self.filled: list[tuple[float, float, float]] = []  # least, mean and largest xi of its ball
+        self.stripes: list[float] = []  # how far even and odd cells of the ball's middle are apart in xi
         self.forming: list[bool | None] = []
         self.electronic: list[float] = []  # phi_e of its middle cell [V]
         self.log: list[str] = []
@@ -119,6 +120,9 @@ class Watched:
         self.range.append((float(xi.min()), float(xi.max())))
         self.fraction.append(float(xi[self.cell]))
         self.filled.append((float(xi[ball].min()), float(xi[ball].mean()), float(xi[ball].max())))
+        middle = ball & (away <= 0.75 * self.problem.nucleation.radius)
+        even = sum(np.indices(xi.shape)) % 2 == 0
+        self.stripes.append(float(abs(xi[middle & even].mean() - xi[middle & ~even].mean())))
         self.forming.append(nuclei[0].forming if nuclei else None)
         self.electronic.append(float(state["electronic_potential"][self.cell]))
 
@@ -155,6 +159,12 @@ def test_a_nucleus_fills_to_a_proper_body(watched: Watched) -> None:
     assert 0.9 < watched.filled[-1][2] <= 1.0
     assert np.all(np.diff([mean for _, mean, _ in watched.filled]) > -1e-9)
     assert watched.reports[contact - 1].metal_volume_isolated > 0.0
+
+
+def test_it_fills_evenly(watched: Watched) -> None:
+    """With a profile flux between its cells it would fill like a checkerboard."""
+    forming = watched.forming.index(False)
+    assert max(watched.stripes[: forming + 1]) < 0.05
 
 
 def test_it_forms_until_its_ball_is_half_full(watched: Watched) -> None:
