@@ -8,7 +8,7 @@ from microstructures.plain_grains import bicrystal, bricks, single_crystal
 from microstructures.pores import Pores, place_pores, pore_coverage, pore_surface_density
 from microstructures.structure import Microstructure
 from microstructures.tessellation import Tessellation
-from microstructures.voronoi_grains import voronoi
+from microstructures.random_grains import grains_of_centres, laguerre, voronoi
 
 __all__ = [
     "Kind",

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 
 from microstructures.plain_grains import bicrystal, bricks, single_crystal
 from microstructures.pores import SUBSAMPLES, Pores, place_pores, pore_coverage, subsample_offsets
+from microstructures.random_grains import voronoi
 from microstructures.structure import Microstructure
 from microstructures.tessellation import Tessellation, ceramic_box
-from microstructures.voronoi_grains import voronoi
 from phasefield.grid import Grid
 
+SLAB = 2**21  # cells that are drawn at a time
 CHUNK = 2**15  # cells whose distances from all facets of their grains are in memory at a time
-Kind = Literal["single_crystal", "bicrystal", "bricks", "voronoi"]
+Kind = Literal["single_crystal", "bicrystal", "bricks", "voronoi", "laguerre", "centres"]
 
 
 def build(
@@ -71,27 +73,70 @@ def assemble(
     if band_width <= 0.0:
         raise ValueError(f"band_width must be positive, not {band_width:g} m")
     lower, upper = ceramic_box(grid, electrode_plane)
-    cell, relative = grains.locate(np.stack([c.ravel() for c in grid.meshgrid()], axis=1))
-    facet, distance = grains.nearest_facet(cell, relative)
-    in_electrode = grid.centres(0) < electrode_plane
-    grain_id = grains.grain[cell].reshape(grid.shape)
-    grain_id[in_electrode] = 0
-    fraction = _band_coverage(grains, grid, cell, relative, distance, band_width).reshape(grid.shape)
-    fraction[in_electrode] = 0.0
-    sheets = [_sheets(grains, grid, grain_id, cell, relative, axis) for axis in range(len(grid.shape))]
+    shape = grid.shape
+    grain_id, boundary_id = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.int32)
+    distance, fraction = np.zeros(shape), np.zeros(shape)
+    weights = tuple(np.zeros(grid.face_shape(axis)) for axis in range(len(shape)))
+    rows = tuple(np.full(grid.face_shape(axis), -1, dtype=np.int32) for axis in range(len(shape)))
+    surface = np.full(shape[1:], electrode_plane)
+    for slab in _slabs(grid):
+        cell, relative = grains.locate(_centres(grid, slab))
+        facet, nearest = grains.nearest_facet(cell, relative)
+        block = (slab.stop - slab.start, *shape[1:])
+        coverage = _band_coverage(grains, grid, cell, relative, nearest, band_width)
+        # the last plane is there for the faces before it and belongs to the next slab
+        inside = slice(slab.start, min(slab.stop, slab.start + _planes(grid)))
+        own = slice(0, inside.stop - inside.start)
+        in_electrode = _x(grid, inside) < surface
+        ids = grains.grain[cell].reshape(block)
+        ids[_x(grid, slab) < surface] = 0
+        grain_id[inside] = ids[own]
+        boundary_id[inside] = grains.boundary[cell, facet].reshape(block)[own]
+        distance[inside] = nearest.reshape(block)[own]
+        fraction[inside] = np.where(in_electrode, 0.0, coverage.reshape(block)[own])
+        for axis in range(len(shape)):
+            _sheets(grains, grid, ids, cell, relative, axis, weights[axis], rows[axis], slab.start)
     return Microstructure(
         grid=grid,
         grain_id=grain_id,
         boundary_pairs=grains.boundary_pairs,
-        boundary_id=grains.boundary[cell, facet].reshape(grid.shape),
-        boundary_distance=distance.reshape(grid.shape),
+        boundary_id=boundary_id,
+        boundary_distance=distance,
         grain_boundary_fraction=fraction,
         pore_fraction=pore_fraction,
-        sheet_weight=tuple(weight for weight, _ in sheets),
-        sheet_boundary=tuple(boundary for _, boundary in sheets),
+        second_phase_fraction=np.zeros(shape),
+        metal_distance=np.broadcast_to(electrode_plane - _x(grid, slice(None)), shape)
+        if electrode_plane > 0.0
+        else np.full(shape, -np.inf),
+        sheet_weight=weights,
+        sheet_boundary=rows,
         boundary_per_volume=float(grains.boundary_area.sum() / np.prod(upper - lower)),
         electrode_plane=electrode_plane,
+        electrode_surface=surface,
+        tessellation=grains,
     )
+
+
+def _planes(grid: Grid) -> int:
+    """Return how many planes of cells are drawn at a time."""
+    return max(1, SLAB // max(1, grid.size // grid.shape[0]))
+
+
+def _slabs(grid: Grid) -> Iterator[slice]:
+    """Yield slices along x, each with one plane of the next: memory for what is needed on the way stays small."""
+    planes = _planes(grid)
+    for start in range(0, grid.shape[0], planes):
+        yield slice(start, min(start + planes + 1, grid.shape[0]))
+
+
+def _x(grid: Grid, slab: slice) -> np.ndarray:
+    return grid.centres(0)[slab].reshape((-1,) + (1,) * (len(grid.shape) - 1))
+
+
+def _centres(grid: Grid, slab: slice) -> np.ndarray:
+    """Return the centres of the cells of a slab [m], ``(k, axes)``."""
+    along = [grid.centres(0)[slab], *(grid.centres(axis) for axis in range(1, len(grid.shape)))]
+    return np.stack([c.ravel() for c in np.meshgrid(*along, indexing="ij")], axis=1)
 
 
 def _band_coverage(
@@ -150,36 +195,43 @@ def _covered_by_bands(
 
 
 def _sheets(
-    grains: Tessellation, grid: Grid, grain_id: np.ndarray, cell: np.ndarray, relative: np.ndarray, axis: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return |n|_1 of the boundary between the two cells of each face and its row, ``grid.face_shape(axis)``; else 0, -1.
+    grains: Tessellation,
+    grid: Grid,
+    ids: np.ndarray,
+    cell: np.ndarray,
+    relative: np.ndarray,
+    axis: int,
+    weight: np.ndarray,
+    row: np.ndarray,
+    start: int,
+) -> None:
+    """Write |n|_1 and the row of the boundary between the two cells of each face of a slab, where there is one.
 
     A boundary of area A is drawn as a staircase of area |n|_1 A; R |n|_1 on each face gives it the resistance R.
+    ``ids`` : grains of the slab; ``start`` : its first plane; ``weight``, ``row`` : ``grid.face_shape(axis)``.
     """
-    index = np.moveaxis(np.arange(grid.size).reshape(grid.shape), axis, 0)
+    index = np.moveaxis(np.arange(ids.size).reshape(ids.shape), axis, 0)
+    first = 1 + (start if axis == 0 else 0)  # face of the whole grid that lies between the first two cells
     if axis > 0 and grid.lateral == "periodic" and grains.repeats:
         index = np.concatenate([index[-1:], index, index[:1]])  # the first and the last face are the same
-        faces = slice(None)
-    else:
-        faces = slice(1, -1)
+        first = 0
     low, high = index[:-1], index[1:]
-    ids = grain_id.ravel()
-    boundary = (ids[low] != ids[high]) & (ids[low] > 0) & (ids[high] > 0)
+    flat = ids.ravel()
+    boundary = (flat[low] != flat[high]) & (flat[low] > 0) & (flat[high] > 0)
     low, high = low[boundary], high[boundary]
 
-    area_weight, row = np.zeros(low.size), np.zeros(low.size, dtype=np.int32)
+    area_weight, number = np.zeros(low.size), np.zeros(low.size, dtype=np.int32)
     for part in np.array_split(np.arange(low.size), low.size // CHUNK + 1):
         distance = grains.gaps(cell[low[part]], relative[low[part]])
         facet_pairs = grains.boundary_pairs[grains.boundary[cell[low[part]]]]
         # At a junction cells of grains that share no boundary may touch: the nearest boundary of the first serves.
-        shared = (facet_pairs == ids[high[part]][:, None, None]).any(axis=2)
+        shared = (facet_pairs == flat[high[part]][:, None, None]).any(axis=2)
         distance += np.where(shared, 0.0, sum(grid.lengths))
         facet = cell[low[part]], distance.argmin(axis=1)
         area_weight[part] = np.abs(grains.normal[facet]).sum(axis=1)
-        row[part] = grains.boundary[facet]
+        number[part] = grains.boundary[facet]
 
-    weight = np.zeros(grid.face_shape(axis))
-    rows = np.full(grid.face_shape(axis), -1, dtype=np.int32)
-    np.moveaxis(weight, axis, 0)[faces][boundary] = area_weight
-    np.moveaxis(rows, axis, 0)[faces][boundary] = row
-    return weight, rows
+    planes = slice(None) if axis == 0 else slice(start, start + ids.shape[0])
+    faces = slice(first, first + boundary.shape[0])
+    for values, whole in ((area_weight, weight), (number, row)):
+        np.moveaxis(whole[planes] if axis > 0 else whole, axis, 0)[faces][boundary] = values

@@ -13,7 +13,7 @@ TIE = 1e-9
 
 def single_crystal(grid: Grid, electrode_plane: float) -> Tessellation:
     """Return one grain that fills the ceramic."""
-    lower, _ = ceramic_box(grid, electrode_plane)
+    lower, upper = ceramic_box(grid, electrode_plane)
     axes = lower.size
     nothing = np.zeros(0)
     facets = Facets(nothing.astype(int), nothing.astype(int), np.zeros((0, axes)), nothing, nothing)
@@ -21,7 +21,8 @@ def single_crystal(grid: Grid, electrode_plane: float) -> Tessellation:
     def locate(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(len(points), dtype=int), points - lower
 
-    return from_facets(np.array([1]), facets, np.zeros((0, axes)), locate)
+    volume = np.array([np.prod(upper - lower)])
+    return from_facets(np.array([1]), facets, np.zeros((0, axes)), np.zeros((0, 2, axes)), volume, locate)
 
 
 def bicrystal(grid: Grid, electrode_plane: float, angle: float, offset: float = 0.0) -> Tessellation:
@@ -46,7 +47,10 @@ def bicrystal(grid: Grid, electrode_plane: float, angle: float, offset: float = 
     normal = np.zeros(lower.size)
     normal[:2] = -direction[1], direction[0]
     point = 0.5 * (lower + upper) + offset * normal
-    area = _length_inside(point[:2], direction, lower[:2], upper[:2]) * float(np.prod(upper[2:]))
+    depth = float(np.prod(upper[2:]))
+    ends = _ends_inside(point[:2], direction, lower[:2], upper[:2])
+    area = float(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).sum()) * depth
+    beyond = _area_beyond(point[:2], normal[:2], lower[:2], upper[:2]) * depth
     facets = Facets(
         cell=np.array([0, 1]),
         neighbour=np.array([2, 1]),
@@ -59,19 +63,41 @@ def bicrystal(grid: Grid, electrode_plane: float, angle: float, offset: float = 
         relative = points - point
         return (relative @ normal >= -TIE * upper.min()).astype(int), relative
 
-    return from_facets(np.array([1, 2]), facets, np.zeros((0, lower.size)), locate, repeats=False)
+    edges = ends if lower.size == 2 else np.zeros((0, 2, 3))  # no lines where three grains meet
+    volume = np.array([float(np.prod(upper - lower)) - beyond, beyond])
+    return from_facets(np.array([1, 2]), facets, np.zeros((0, lower.size)), edges, volume, locate, repeats=False)
 
 
-def _length_inside(point: np.ndarray, direction: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
-    """Return the length of a straight line inside a rectangle [m]; along an axis it counts if it lies inside."""
+def _ends_inside(point: np.ndarray, direction: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Return the ends of the part of a straight line in a rectangle, ``(1, 2, 2)``; ``(0, 2, 2)`` if it is not inside."""
     start, end = -np.inf, np.inf
     for p, d, low, high in zip(point, direction, lower, upper, strict=True):
         if d != 0.0:
             first, second = sorted(((low - p) / d, (high - p) / d))
             start, end = max(start, first), min(end, second)
         elif not low < p < high:
-            return 0.0
-    return max(0.0, end - start)
+            return np.zeros((0, 2, 2))
+    if start >= end:
+        return np.zeros((0, 2, 2))
+    return np.array([[point + start * direction, point + end * direction]])
+
+
+def _area_beyond(point: np.ndarray, normal: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
+    """Return the area of the part of a rectangle that lies beyond a line through ``point``, on the side of ``normal``."""
+    corners = np.array([lower, [upper[0], lower[1]], upper, [lower[0], upper[1]]])
+    height = (corners - point) @ normal
+    kept: list[np.ndarray] = []
+    for k in range(4):
+        following = (k + 1) % 4
+        if height[k] >= 0.0:
+            kept.append(corners[k])
+        if height[k] * height[following] < 0.0:
+            share = height[k] / (height[k] - height[following])
+            kept.append(corners[k] + share * (corners[following] - corners[k]))
+    if len(kept) < 3:
+        return 0.0
+    x, y = np.array(kept).T
+    return 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
 
 
 def bricks(grid: Grid, electrode_plane: float, grain_size: float) -> Tessellation:
@@ -103,7 +129,14 @@ def bricks(grid: Grid, electrode_plane: float, grain_size: float) -> Tessellatio
         return cell, points - (lower + (part + 0.5) * edges)
 
     facets = _brick_facets(grain, edges, periodic)
-    return from_facets(grain.ravel(), facets, _brick_junctions(grain, lower, edges, active, periodic), locate)
+    return from_facets(
+        grain.ravel(),
+        facets,
+        _brick_junctions(grain, lower, edges, active, periodic),
+        _brick_edges(grain, lower, edges, active, periodic),
+        np.full(grain.size, np.prod(edges)),
+        locate,
+    )
 
 
 def _brick_numbers(parts: tuple[int, ...], periodic: bool) -> np.ndarray:
@@ -149,3 +182,23 @@ def _brick_junctions(
         if axis == 0 or not periodic:
             np.moveaxis(meeting, axis, 0)[0] = False
     return lower + (np.stack(np.nonzero(meeting), axis=1) + np.where(active, 0.0, 0.5)) * edges
+
+
+def _brick_edges(
+    grain: np.ndarray, lower: np.ndarray, edges: np.ndarray, active: np.ndarray, periodic: bool
+) -> np.ndarray:
+    """Return the edges of parts around which as many bricks meet as there are axes, ``(n, 2, axes)`` [m]."""
+    found = []
+    for along in np.flatnonzero(active):
+        across = [axis for axis in np.flatnonzero(active) if axis != along]
+        around = grain[None]
+        for axis in across:
+            around = np.concatenate([np.roll(around, 1, axis=axis + 1), around])
+        distinct = 1 + np.count_nonzero(np.diff(np.sort(around, axis=0), axis=0), axis=0)
+        meeting = distinct >= int(active.sum())
+        for axis in across:
+            if axis == 0 or not periodic:
+                np.moveaxis(meeting, axis, 0)[0] = False
+        start = lower + (np.stack(np.nonzero(meeting), axis=1) + np.where(active, 0.0, 0.5)) * edges
+        found.append(np.stack([start, start + np.eye(active.size)[along] * edges], axis=1))
+    return np.concatenate(found)

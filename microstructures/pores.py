@@ -58,8 +58,8 @@ def place_pores(
             f"a porosity of {100 * pores.porosity:g} % is less than one pore of radius {pores.radius * 1e6:g} um "
             f"in this box: take a smaller radius, about {radius_of(1) * 1e6:.2g} um"
         )
-    order = np.argsort(uniform(seed, PORE_STREAM, len(tessellation.junctions)), kind="stable")
-    candidates = tessellation.junctions[order]
+    order = np.argsort(uniform(seed, PORE_STREAM, len(tessellation.junction_sites)), kind="stable")
+    candidates = tessellation.junction_sites[order]
     most = 0
     # fewer, larger pores if there are not enough junctions
     for count in range(wanted, 0, -1):

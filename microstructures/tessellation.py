@@ -49,8 +49,11 @@ class Tessellation:
         boundary -1; ``boundary`` is a row of ``boundary_pairs``.
     boundary_pairs : int32, ``(n_boundaries, 2)``, smaller grain first, sorted.
     boundary_area : ``(n_boundaries,)`` area inside the ceramic [m^2]; in 2-D length [m].
-    junctions : ``(n_junctions, axes)``: points inside the ceramic where three grains meet [m]; in 3-D where four
-        meet and on lines where three do.
+    junctions : ``(n_junctions, axes)``: points inside the ceramic where three grains meet [m]; in 3-D four.
+    edges : ``(n_edges, 2, axes)``: ends of the straight edges of the network of boundaries, cut off at the ceramic's ends
+        [m]: the boundaries themselves in 2-D, the lines where three grains meet in 3-D. Ends that lie across a
+        periodic side are not moved back into the box, so that an edge is as long as it is.
+    volume : ``(n_cells,)`` of each cell inside the ceramic [m^3]; in 2-D area [m^2].
     locate : points ``(k, axes)`` [m] to cells ``(k,)`` and positions relative to the cells' reference points.
     repeats : whether the grains go on across periodic sides; if not, no boundary is put there.
     """
@@ -62,8 +65,24 @@ class Tessellation:
     boundary_pairs: np.ndarray
     boundary_area: np.ndarray
     junctions: np.ndarray
+    edges: np.ndarray
+    volume: np.ndarray
     locate: Locate
     repeats: bool = True
+
+    @property
+    def junction_sites(self) -> np.ndarray:
+        """Return where pores like to sit, ``(n, axes)`` [m]: the junctions and in 3-D the middles of triple lines, sorted."""
+        sites = self.junctions
+        if np.count_nonzero(np.any(self.normal, axis=(0, 1))) == 3:  # a single layer of cells is two-dimensional
+            sites = np.concatenate([sites, self.edges.mean(axis=1)])
+        scale = float(sites.max(initial=0.0)) or 1.0
+        return sites[np.lexsort(np.round(sites / scale, 9).T)]
+
+    @property
+    def grain_volume(self) -> np.ndarray:
+        """Return the volume of grains 1, 2, … inside the ceramic [m^3]; in 2-D area [m^2]."""
+        return np.bincount(self.grain - 1, self.volume)
 
     def gaps(self, cell: np.ndarray, relative: np.ndarray) -> np.ndarray:
         """Return the distances of points from all facets of their cells [m], ``(k, n_facets)``, > 0 inside."""
@@ -84,9 +103,15 @@ class Tessellation:
 
 
 def from_facets(
-    grain: np.ndarray, facets: Facets, junctions: np.ndarray, locate: Locate, repeats: bool = True
+    grain: np.ndarray,
+    facets: Facets,
+    junctions: np.ndarray,
+    edges: np.ndarray,
+    volume: np.ndarray,
+    locate: Locate,
+    repeats: bool = True,
 ) -> Tessellation:
-    """Build a tessellation from a list of facets; facets inside a grain are dropped."""
+    """Build a tessellation from a list of facets; facets inside a grain are dropped. Others as in `Tessellation`."""
     real = np.flatnonzero(facets.neighbour != grain[facets.cell])
     real = real[np.argsort(facets.cell[real], kind="stable")]
     cell = facets.cell[real]
@@ -112,6 +137,8 @@ def from_facets(
         # every facet is listed from both sides
         boundary_area=0.5 * np.bincount(row, weights=facets.area[real], minlength=len(boundary_pairs)),
         junctions=junctions,
+        edges=edges,
+        volume=volume,
         locate=locate,
         repeats=repeats,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from microstructures import Microstructure, pore_surface_density
+from phasefield.grid import Grid
 from phasefield.problem import Ceramic
 
 
@@ -36,10 +37,13 @@ class CeramicNumbers:
     pore_conductance: float = 0.0  # [S]
     pore_electrons: float = 0.0  # [mol/m^2]
     pore_ratio: float = 1e-6  # conductivity of a pore over that of the ceramic
+    second_ionic_conductivity: float = 0.0  # of the second phase [S/m]
+    second_electronic_conductivity: float = 0.0  # [S/m]
+    second_pressure: float = 0.0  # p_acc inside it [Pa]
 
 
 def accommodation_pressure(structure: Microstructure, numbers: CeramicNumbers) -> np.ndarray:
-    """Return p_acc of every cell [Pa]: of its boundary within the band (at most the grain's), 0 in pores, else the grain's; never blended.
+    """Return p_acc of every cell [Pa]: of its boundary within the band, at most the grain's; the second phase's; 0 in pores; else the grain's.
 
     Cells of the electrode take the value of the first cell of ceramic in their row along x.
     """
@@ -48,22 +52,22 @@ def accommodation_pressure(structure: Microstructure, numbers: CeramicNumbers) -
     pressure = np.full(structure.grid.shape, numbers.grain_pressure)
     drawn = numbers.boundary_pressure[structure.boundary_id[in_band]]
     pressure[in_band] = np.minimum(drawn, numbers.grain_pressure)
+    pressure[structure.second_phase_fraction >= 0.5] = numbers.second_pressure
     pressure[structure.pore_fraction >= 0.5] = 0.0
-    first = first_ceramic_layer(structure)
-    pressure[:first] = pressure[first]
-    return pressure
+    first = first_of_ceramic(structure)[None]
+    return np.where(structure.in_electrode, np.take_along_axis(pressure, first, axis=0), pressure)
 
 
-def first_ceramic_layer(structure: Microstructure) -> int:
-    """Return the index along x of the first layer of cells whose centres are ceramic."""
-    return int(np.searchsorted(structure.grid.centres(0), structure.electrode_plane))
+def first_of_ceramic(structure: Microstructure) -> np.ndarray:
+    """Return the index along x of the first cell of each column whose centre is ceramic, ``grid.shape[1:]``."""
+    return np.searchsorted(structure.grid.centres(0), structure.electrode_surface)
 
 
 def ceramic_maps(structure: Microstructure, numbers: CeramicNumbers) -> Ceramic:
     """Return the maps that a ``Problem`` needs."""
-    grid, pores = structure.grid, structure.pore_fraction
-    solid = 1.0 - pores
-    inside = (grid.centres(0) >= structure.electrode_plane).reshape((-1,) + (1,) * (len(grid.shape) - 1))
+    grid, pores, second = structure.grid, structure.pore_fraction, structure.second_phase_fraction
+    solid = 1.0 - pores - second
+    inside = ~structure.in_electrode
     band = solid * structure.grain_boundary_fraction / numbers.band_width  # area of boundary per volume
     surface = pore_surface_density(pores, grid)
     theta = numbers.opening / numbers.band_width
@@ -71,22 +75,32 @@ def ceramic_maps(structure: Microstructure, numbers: CeramicNumbers) -> Ceramic:
     electrons = solid * numbers.electrons_at_metal + surface * numbers.pore_electrons
     electrons += band * _of(numbers.boundary_electrons, structure.boundary_id)
     return Ceramic(
-        ionic_conductivity=numbers.ionic_conductivity * (solid + numbers.pore_ratio * pores),
-        bulk_electronic_conductivity=numbers.bulk_electronic_conductivity * solid * np.ones(grid.shape),
+        ionic_conductivity=numbers.ionic_conductivity * (solid + numbers.pore_ratio * pores)
+        + numbers.second_ionic_conductivity * second,
+        bulk_electronic_conductivity=numbers.bulk_electronic_conductivity * solid
+        + numbers.second_electronic_conductivity * second,
         boundary_electronic_conductivity=band * _of(numbers.boundary_conductance, structure.boundary_id)
         + surface * numbers.pore_conductance,
         sheet_resistance=tuple(
-            weight * _of(numbers.boundary_resistance, row)
-            for weight, row in zip(structure.sheet_weight, structure.sheet_boundary, strict=True)
+            weight * _of(numbers.boundary_resistance, row) * (1.0 - _on_faces(second, grid, axis))
+            for axis, (weight, row) in enumerate(zip(structure.sheet_weight, structure.sheet_boundary, strict=True))
         ),
         accommodation_pressure=accommodation_pressure(structure, numbers),
-        accessible_fraction=np.where(inside, pores + solid * theta, 1.0),
-        collecting_factor=np.where(inside, pores + solid * collecting, 1.0),
+        accessible_fraction=np.where(inside, pores + (1.0 - pores) * theta, 1.0),
+        collecting_factor=np.where(inside, pores + (1.0 - pores) * collecting, 1.0),
         electrons_at_metal=np.where(inside, electrons, 0.0),
-        ion_concentration=solid * numbers.ion_concentration,
+        ion_concentration=(1.0 - pores) * numbers.ion_concentration,
     )
 
 
 def _of(values: np.ndarray, boundary: np.ndarray) -> np.ndarray:
     """Return the values of boundaries by their rows; 0 for row -1."""
     return np.append(values, 0.0)[boundary]
+
+
+def _on_faces(values: np.ndarray, grid: Grid, axis: int) -> np.ndarray:
+    """Return the mean of the two cells of every face, ``grid.face_shape(axis)``; that of the one cell at the box's ends."""
+    wraps = axis > 0 and grid.lateral == "periodic"
+    padded = np.pad(values, [(1, 1) if a == axis else (0, 0) for a in range(values.ndim)], "wrap" if wraps else "edge")
+    padded = np.moveaxis(padded, axis, 0)
+    return np.moveaxis(0.5 * (padded[1:] + padded[:-1]), 0, axis)

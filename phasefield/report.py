@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasefield.case import Case
-from phasefield.ceramic import first_ceramic_layer
 from phasefield.errors import CaseError, Fault
 from phasefield.physics.constants import FARADAY, thermal_voltage
 from phasefield.physics.nucleation import nucleation_potential
@@ -178,7 +177,7 @@ def _resolution(setup: Setup) -> list[tuple[str, str]]:
     bands = setup.case.grain_boundaries
     if bands is not None:
         rows.append(("cells per grain-boundary band", f"{bands.band_width / cell:.3g}"))
-        share = setup.structure.grain_boundary_fraction[first_ceramic_layer(setup.structure) :].mean()
+        share = setup.structure.grain_boundary_fraction[~setup.structure.in_electrode].mean()
         rows.append(("share of the ceramic inside bands", f"{share:.0%}"))
     return rows
 

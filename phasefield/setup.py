@@ -10,7 +10,7 @@ import numpy as np
 from microstructures import Microstructure, Pores, bottleneck_pressure, build, pore_surface_density
 from phasefield.boundaries import boundaries_of
 from phasefield.case.model import Case
-from phasefield.ceramic import CeramicNumbers, ceramic_maps, first_ceramic_layer
+from phasefield.ceramic import CeramicNumbers, ceramic_maps, first_of_ceramic
 from phasefield.errors import CaseError, Fault
 from phasefield.grid import Grid
 from phasefield.physics.reaction import critical_entry_current, exchange_current_density
@@ -120,7 +120,7 @@ def build_problem(case: Case, structure: Microstructure) -> Problem:
         ),
         working_electrode=PlanarElectrode(i0, "contact"),
         counter_electrode=PlanarElectrode(counter, case.electrodes.counter_electrons),
-        initial_metal_fraction=flat_electrode(grid, structure.electrode_plane, width),
+        initial_metal_fraction=initial_metal(structure.metal_distance, width),
         electrode_plane=structure.electrode_plane,
         electronic_law=case.transport.electronic_law,
         bias_slope=case.transport.bias_slope,
@@ -174,15 +174,14 @@ def _on_grid(place: tuple[float, ...], grid: Grid) -> tuple[float, ...]:
     return place if len(place) == len(grid.shape) else (*place, 0.5 * grid.lengths[1])
 
 
-def flat_electrode(grid: Grid, plane: float, width: float) -> np.ndarray:
-    """Return xi of metal up to x = ``plane`` [m] with the tanh profile of ``width``; 0 everywhere for plane 0.
+def initial_metal(distance: np.ndarray, width: float) -> np.ndarray:
+    """Return xi with the tanh profile of ``width`` [m] about the metal's surface; 0 everywhere without metal.
 
-    The tail ends ``TAIL_LENGTH`` widths beyond the plane: a boundary that lies deeper must be reached by metal first.
+    ``distance`` : from the surface, > 0 in the metal [m]. The tail ends ``TAIL_LENGTH`` widths beyond the surface: a
+    boundary that lies deeper must be reached by metal first.
     """
-    if plane == 0.0:
-        return np.zeros(grid.shape)
-    distance = (plane - grid.meshgrid()[0]) / width
-    return np.where(distance > -TAIL_LENGTH, 1.0 / (1.0 + np.exp(-np.clip(distance, -600.0, 600.0))), 0.0)
+    scaled = distance / width
+    return np.where(scaled > -TAIL_LENGTH, 1.0 / (1.0 + np.exp(-np.clip(scaled, -600.0, 600.0))), 0.0)
 
 
 def build_protocol(case: Case) -> Protocol:
@@ -205,9 +204,9 @@ def build_limits(case: Case) -> StepLimits:
 def weakest_path(setup: Setup) -> tuple[float, float]:
     """Return the bottleneck pressure of the weakest path through boundaries and pores [Pa], and its J*_path [A/m^2]."""
     problem, case = setup.problem, setup.case
-    pressure = bottleneck_pressure(
-        problem.ceramic.accommodation_pressure, first_ceramic_layer(setup.structure), problem.grid.lateral
-    )
+    # electrode cells resist like the ceramic in front of them: a rough surface is crossed at no cost
+    first = int(first_of_ceramic(setup.structure).min())
+    pressure = bottleneck_pressure(problem.ceramic.accommodation_pressure, first, problem.grid.lateral)
     resistance = case.materials.interface_properties.interface_resistance
     return pressure, critical_entry_current(pressure, resistance, problem.metal.molar_volume)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import ndimage
 
 from phasefield.fields import State
 from phasefield.grid import Grid
+from phasefield.grid_labels import label_connected
 from phasefield.physics import transport
 from phasefield.physics.constants import FARADAY, thermal_voltage
 from phasefield.physics.reaction import TAIL
@@ -53,7 +55,19 @@ def reservoir_area(problem: Problem) -> np.ndarray:
     q = xi * (1.0 - xi)
     if not (problem.reaction.reservoir and problem.electrode_plane > 0.0):
         return np.zeros(q.shape)
-    return np.where(q >= TAIL, q / problem.metal.interface_width, 0.0)
+    area = np.where(q >= TAIL, q / problem.metal.interface_width, 0.0)
+    return np.where(_is_near_electrode(xi > 0.5, problem.grid), area, 0.0)
+
+
+def _is_near_electrode(metal: np.ndarray, grid: Grid) -> np.ndarray | bool:
+    """Tell which cells are nearer to metal of the electrode than to metal that floats: only the electrode can be pushed back."""
+    pieces, count = label_connected(metal, grid.lateral)
+    attached = np.unique(pieces[0])
+    floating = (pieces > 0) & ~np.isin(pieces, attached)
+    if count < 2 or not floating.any():
+        return True
+    where = ndimage.distance_transform_edt(~metal, sampling=grid.spacing, return_distances=False, return_indices=True)
+    return np.asarray(~floating[tuple(where)])
 
 
 def stored_charge(problem: Problem, state: State) -> float:

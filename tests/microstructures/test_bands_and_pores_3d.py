@@ -238,11 +238,11 @@ def test_pores_sit_apart_on_lines_where_three_grains_meet(lateral: Lateral, make
 def test_junctions_are_points_of_four_grains_and_middles_of_the_lines_between_them(lateral: Lateral) -> None:
     grid = Grid((60, 55, 50), (0.4 * UM,) * 3, lateral)
     grains = voronoi(grid, 2.0 * UM, 6.0 * UM)
-    meeting = np.array([grains_around(grains, point, 1e-3 * UM) for point in grains.junctions])
-    inner = np.all((grains.junctions > [2.01 * UM, 0.01 * UM, 0.01 * UM]), axis=1)
+    meeting = np.array([grains_around(grains, point, 1e-3 * UM) for point in grains.junction_sites])
+    inner = np.all((grains.junction_sites > [2.01 * UM, 0.01 * UM, 0.01 * UM]), axis=1)
     assert set(meeting[inner]) <= {3, 4}
     # where lines end at the electrode rounding would decide: those are no junctions
-    depth = grains.junctions[:, 0] - 2.0 * UM
+    depth = grains.junction_sites[:, 0] - 2.0 * UM
     assert np.all((depth > 1e-6 * UM) & (depth < 22.0 * UM * (1.0 - 1e-6)))
     fours, threes = np.count_nonzero(meeting == 4), np.count_nonzero(meeting == 3)
     # at a point where four grains meet four lines end, and each line has two ends; at sides lines end as well
@@ -250,8 +250,8 @@ def test_junctions_are_points_of_four_grains_and_middles_of_the_lines_between_th
     assert 1.95 * fours < threes < 2.6 * fours
     if lateral == "periodic":
         # Euler: a periodic slab of n cells has as many points of four grains whichever way it is counted
-        again = voronoi(Grid((30, 11, 10), (0.8 * UM, 2.0 * UM, 2.0 * UM)), 2.0 * UM, 6.0 * UM).junctions
-        assert np.array_equal(again, grains.junctions)
+        again = voronoi(Grid((30, 11, 10), (0.8 * UM, 2.0 * UM, 2.0 * UM)), 2.0 * UM, 6.0 * UM).junction_sites
+        assert np.array_equal(again, grains.junction_sites)
 
 
 @pytest.mark.parametrize("shape", [(40, 1), (40, 12), (40, 12, 12)])
@@ -264,7 +264,7 @@ def test_layers_of_bricks_as_wide_as_the_period_have_no_junctions(shape: tuple[i
 def test_pores_do_not_touch_across_any_periodic_side() -> None:
     near_sides = np.array([[12.0, 0.4, 8.0], [12.0, 21.7, 8.0], [12.0, 11.0, 0.3], [12.0, 11.0, 19.8]]) * UM
     grid = Grid((60, 55, 50), (0.4 * UM,) * 3)
-    grains = replace(bricks(grid, 2.0 * UM, 10.0 * UM), junctions=near_sides)
+    grains = replace(bricks(grid, 2.0 * UM, 10.0 * UM), junctions=near_sides, edges=np.zeros((0, 2, 3)))
     two = Pores(2.0 * BALL / (22.0 * 22.0 * 20.0), 1.0 * UM)
     taken = set()
     for seed in range(30):

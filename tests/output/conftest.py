@@ -74,10 +74,13 @@ def make_microstructure(grid: Grid, grains: int = 12) -> tuple[Microstructure, n
         boundary_distance=boundary_distance,
         grain_boundary_fraction=fraction,
         pore_fraction=pore,
+        second_phase_fraction=np.zeros(grid.shape),
+        metal_distance=PLANE - x,
         sheet_weight=tuple(np.zeros(grid.face_shape(axis)) for axis in range(axes)),
         sheet_boundary=tuple(np.full(grid.face_shape(axis), -1) for axis in range(axes)),
         boundary_per_volume=2e5,
         electrode_plane=PLANE,
+        electrode_surface=np.full(grid.shape[1:], PLANE),
     )
     return structure, np.where(fraction > 0.5, 60e6, 1e9)
 

@@ -13,7 +13,7 @@ from phasefield.case import load_case
 from phasefield.ceramic import CeramicNumbers, ceramic_maps
 from phasefield.grid import Grid
 from phasefield.physics.constants import FARADAY, GAS_CONSTANT
-from phasefield.setup import build_problem, build_structure, ceramic_numbers, flat_electrode
+from phasefield.setup import build_problem, build_structure, ceramic_numbers, initial_metal
 
 UM = 1e-6
 GRID = Grid((6, 4), (1.0 * UM, 0.5 * UM))
@@ -58,10 +58,13 @@ def structure() -> Microstructure:
         boundary_distance=distance,
         grain_boundary_fraction=fraction,
         pore_fraction=pores,
+        second_phase_fraction=np.zeros(shape),
+        metal_distance=PLANE - GRID.meshgrid()[0],
         sheet_weight=(weight_x, weight_y),
         sheet_boundary=(np.where(weight_x > 0.0, 1, -1), np.where(weight_y > 0.0, 0, -1)),
         boundary_per_volume=1e5,
         electrode_plane=PLANE,
+        electrode_surface=np.full(shape[1:], PLANE),
     )
 
 
@@ -145,13 +148,13 @@ def test_the_surface_of_pores_conducts_and_holds_electrons_of_its_own() -> None:
 
 def test_flat_electrode_has_its_surface_at_the_plane_and_a_tail_that_ends() -> None:
     grid = Grid((40, 2), (0.25 * UM, 1.0 * UM))
-    xi = flat_electrode(grid, 4.0 * UM, 0.6 * UM)
+    xi = initial_metal(4.0 * UM - grid.meshgrid()[0], 0.6 * UM)
     x = grid.centres(0)
     assert xi[0, 0] > 0.99 and xi[15, 1] + xi[16, 1] == pytest.approx(1.0)
     inside = x < 4.0 * UM + 4.0 * 0.6 * UM
     np.testing.assert_allclose(xi[inside, 0], 0.5 * (1.0 - np.tanh((x[inside] - 4.0 * UM) / (1.2 * UM))))
     assert (xi[~inside] == 0.0).all()
-    assert (flat_electrode(grid, 0.0, 0.6 * UM) == 0.0).all()
+    assert (initial_metal(np.full(grid.shape, -np.inf), 0.6 * UM) == 0.0).all()
 
 
 @pytest.fixture(scope="module")
