@@ -6,9 +6,9 @@ from microstructures.orientations import misorientation_angles, random_orientati
 from microstructures.paths import bottleneck_pressure
 from microstructures.plain_grains import bicrystal, bricks, single_crystal
 from microstructures.pores import Pores, place_pores, pore_coverage, pore_surface_density
+from microstructures.random_grains import grains_of_centres, laguerre, voronoi
 from microstructures.structure import Microstructure
 from microstructures.tessellation import Tessellation
-from microstructures.random_grains import grains_of_centres, laguerre, voronoi
 
 __all__ = [
     "Kind",
@@ -20,6 +20,8 @@ __all__ = [
     "bottleneck_pressure",
     "bricks",
     "build",
+    "grains_of_centres",
+    "laguerre",
     "lognormal_per_boundary",
     "misorientation_angles",
     "place_pores",

@@ -3,7 +3,8 @@
 A grain is one convex cell or several (a brick of a running bond is two halves, in 3-D four quarters, because each
 has one neighbour above and one below). Only facets between different grains are kept. Distances are to the facets'
 planes: inside a convex cell the nearest plane is the nearest facet, except where a boundary ends at a side of
-the box; there it counts as going on straight, as if the box had been cut out of a larger body.
+the box; there it counts as going on straight, as if the box had been cut out of a larger body. So it does where a grain
+meets its own periodic image, in boxes about as narrow as a grain.
 """
 
 from __future__ import annotations
