@@ -1,19 +1,27 @@
-"""Ceramic microstructures: grains, grain boundaries and pores on a grid."""
+"""Ceramic microstructures: grains, grain boundaries, pores, second phases and the electrode's surface on a grid."""
 
 from microstructures.assemble import Kind, assemble, build
+from microstructures.coverage import pore_coverage, pore_surface_density
 from microstructures.draws import lognormal_per_boundary, uniform_per_boundary
+from microstructures.electrode_surface import MetalSeed, Protrusion, Surface, protrusions, rough_surface
+from microstructures.inclusions import Inclusions, place_inclusions
 from microstructures.orientations import misorientation_angles, random_orientations
 from microstructures.paths import bottleneck_pressure
 from microstructures.plain_grains import bicrystal, bricks, single_crystal
-from microstructures.pores import Pores, place_pores, pore_coverage, pore_surface_density
+from microstructures.pores import Particles, Pores, place_pores
 from microstructures.random_grains import grains_of_centres, laguerre, voronoi
 from microstructures.structure import Microstructure
 from microstructures.tessellation import Tessellation
 
 __all__ = [
+    "Inclusions",
     "Kind",
+    "MetalSeed",
     "Microstructure",
+    "Particles",
     "Pores",
+    "Protrusion",
+    "Surface",
     "Tessellation",
     "assemble",
     "bicrystal",
@@ -24,10 +32,13 @@ __all__ = [
     "laguerre",
     "lognormal_per_boundary",
     "misorientation_angles",
+    "place_inclusions",
     "place_pores",
     "pore_coverage",
     "pore_surface_density",
+    "protrusions",
     "random_orientations",
+    "rough_surface",
     "single_crystal",
     "uniform_per_boundary",
     "voronoi",

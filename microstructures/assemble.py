@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
+from microstructures.coverage import SUBSAMPLES, subsample_offsets
+from microstructures.electrode_surface import MetalSeed, Surface
+from microstructures.inclusions import Inclusions, place_inclusions
 from microstructures.plain_grains import bicrystal, bricks, single_crystal
-from microstructures.pores import SUBSAMPLES, Pores, place_pores, pore_coverage, subsample_offsets
-from microstructures.random_grains import voronoi
+from microstructures.pores import Particles, Pores
+from microstructures.random_grains import grains_of_centres, laguerre, voronoi
 from microstructures.structure import Microstructure
-from microstructures.tessellation import Tessellation, ceramic_box
+from microstructures.tessellation import Tessellation, axes_with_grains, ceramic_box
 from phasefield.grid import Grid
 
 SLAB = 2**21  # cells that are drawn at a time
+FEW_CELLS = 3  # across a grain: too few
 CHUNK = 2**15  # cells whose distances from all facets of their grains are in memory at a time
 Kind = Literal["single_crystal", "bicrystal", "bricks", "voronoi", "laguerre", "centres"]
 
@@ -26,23 +30,37 @@ def build(
     band_width: float,
     *,
     grain_size: float | None = None,
+    size_log_width: float = 0.3,
+    elongation: float = 1.0,
+    elongation_axis: str = "x",
     seed: int = 1,
     relaxation: int = 2,
     angle: float = 0.0,
-    pores: Pores | None = None,
+    centres: np.ndarray | None = None,
+    radii: np.ndarray | None = None,
+    pores: Pores | Sequence[Pores] | None = None,
+    particles: Particles | None = None,
+    surface: Surface | None = None,
+    metal_seeds: Sequence[MetalSeed] = (),
 ) -> Microstructure:
-    """Generate grains, grain boundaries and pores on a grid.
+    """Generate grains, grain boundaries, pores, particles and the metal's surface on a grid.
 
     Parameters
     ----------
-    kind : ``"single_crystal"``, ``"bicrystal"`` (needs ``angle``), ``"bricks"`` or ``"voronoi"`` (need ``grain_size``).
+    kind : ``"single_crystal"``; ``"bicrystal"`` (``angle``); ``"bricks"``, ``"voronoi"``, ``"laguerre"`` (``grain_size``);
+        ``"centres"`` (``centres``, ``radii``).
     electrode_plane : where the ceramic begins along x [m].
     band_width : w, width of the band that stands for a grain boundary [m].
     grain_size : mean grain diameter or edge of a brick [m].
+    size_log_width : of ``"laguerre"``: standard deviation of the logarithm of diameters.
+    elongation, elongation_axis : of ``"voronoi"`` and ``"laguerre"``: length over width of columnar grains.
     seed : of everything random, >= 0.
-    relaxation : Lloyd steps of ``"voronoi"``.
+    relaxation : Lloyd steps of ``"voronoi"`` and ``"laguerre"``.
     angle : tilt of the bicrystal's boundary against x [rad].
-    pores : what pores to add; None for none.
+    centres, radii : of grains, ``(n, axes)``, ``(n,)`` [m], see `grains_of_centres`.
+    pores, particles : what to add, one population after another.
+    surface : height of the electrode above its plane; None for a flat one.
+    metal_seeds : balls of metal inside the ceramic.
 
     Raises
     ------
@@ -52,24 +70,54 @@ def build(
         grains = single_crystal(grid, electrode_plane)
     elif kind == "bicrystal":
         grains = bicrystal(grid, electrode_plane, angle)
+    elif kind == "centres":
+        grains = grains_of_centres(grid, electrode_plane, np.zeros((0, 0)) if centres is None else centres, radii)
     elif grain_size is None or grain_size <= 0.0:
         raise ValueError(f"grains of kind {kind} need a positive grain_size")
-    elif kind == "bricks":
-        grains = bricks(grid, electrode_plane, grain_size)
-    elif kind == "voronoi":
-        grains = voronoi(grid, electrode_plane, grain_size, seed, relaxation)
     else:
-        raise ValueError(f"there are no grains of kind {kind}: take single_crystal, bicrystal, bricks or voronoi")
-    pore_fraction = np.zeros(grid.shape)
-    if pores is not None:
-        pore_fraction = pore_coverage(grid, *place_pores(grains, grid, electrode_plane, pores, seed))
-    return assemble(grains, grid, electrode_plane, band_width, pore_fraction)
+        if kind == "bricks":
+            grains = bricks(grid, electrode_plane, grain_size)
+        elif kind == "voronoi":
+            _refuse_few_cells(grid, grain_size, band_width)
+            grains = voronoi(
+                grid,
+                electrode_plane,
+                grain_size,
+                seed,
+                relaxation,
+                elongation=elongation,
+                elongation_axis=elongation_axis,
+            )
+        elif kind == "laguerre":
+            _refuse_few_cells(grid, grain_size, band_width)
+            grains = laguerre(
+                grid, electrode_plane, grain_size, size_log_width, seed, relaxation,
+                elongation=elongation, elongation_axis=elongation_axis,
+            )  # fmt: skip
+        else:
+            raise ValueError(f"there are no grains of kind {kind}: take {', '.join(get_args(Kind))}")
+    populations = () if pores is None else (pores,) if isinstance(pores, Pores) else tuple(pores)
+    inclusions = place_inclusions(grains, grid, electrode_plane, populations, particles, surface, metal_seeds, seed)
+    return assemble(grains, grid, electrode_plane, band_width, inclusions)
+
+
+def _refuse_few_cells(grid: Grid, grain_size: float, band_width: float) -> None:
+    cell = float(np.array(grid.spacing)[axes_with_grains(grid)].max())
+    if grain_size <= FEW_CELLS * cell * (1.0 + 1e-9):
+        raise ValueError(
+            f"grains of {grain_size * 1e6:g} um are {grain_size / cell:.2g} cells of {cell * 1e6:g} um wide, and more than "
+            f"{FEW_CELLS} are needed to tell them apart: take larger grains or smaller cells"
+        )
+    if band_width > grain_size:
+        raise ValueError(
+            f"bands of {band_width * 1e6:g} um are wider than grains of {grain_size * 1e6:g} um: take narrower bands"
+        )
 
 
 def assemble(
-    grains: Tessellation, grid: Grid, electrode_plane: float, band_width: float, pore_fraction: np.ndarray
+    grains: Tessellation, grid: Grid, electrode_plane: float, band_width: float, inclusions: Inclusions
 ) -> Microstructure:
-    """Draw grains and their boundaries on a grid; ``pore_fraction`` (``grid.shape``) is passed on."""
+    """Draw grains and their boundaries on a grid; inclusions are passed on."""
     if band_width <= 0.0:
         raise ValueError(f"band_width must be positive, not {band_width:g} m")
     lower, upper = ceramic_box(grid, electrode_plane)
@@ -78,22 +126,20 @@ def assemble(
     distance, fraction = np.zeros(shape), np.zeros(shape)
     weights = tuple(np.zeros(grid.face_shape(axis)) for axis in range(len(shape)))
     rows = tuple(np.full(grid.face_shape(axis), -1, dtype=np.int32) for axis in range(len(shape)))
-    surface = np.full(shape[1:], electrode_plane)
     for slab in _slabs(grid):
         cell, relative = grains.locate(_centres(grid, slab))
         facet, nearest = grains.nearest_facet(cell, relative)
         block = (slab.stop - slab.start, *shape[1:])
-        coverage = _band_coverage(grains, grid, cell, relative, nearest, band_width)
         # the last plane is there for the faces before it and belongs to the next slab
         inside = slice(slab.start, min(slab.stop, slab.start + _planes(grid)))
         own = slice(0, inside.stop - inside.start)
-        in_electrode = _x(grid, inside) < surface
-        ids = grains.grain[cell].reshape(block)
-        ids[_x(grid, slab) < surface] = 0
+        in_electrode = inclusions.in_electrode(slab)
+        ids = np.where(in_electrode, 0, grains.grain[cell].reshape(block))
+        coverage = _band_coverage(grains, grid, cell, relative, nearest, band_width).reshape(block)
         grain_id[inside] = ids[own]
         boundary_id[inside] = grains.boundary[cell, facet].reshape(block)[own]
         distance[inside] = nearest.reshape(block)[own]
-        fraction[inside] = np.where(in_electrode, 0.0, coverage.reshape(block)[own])
+        fraction[inside] = np.where(in_electrode, 0.0, coverage)[own]
         for axis in range(len(shape)):
             _sheets(grains, grid, ids, cell, relative, axis, weights[axis], rows[axis], slab.start)
     return Microstructure(
@@ -103,16 +149,14 @@ def assemble(
         boundary_id=boundary_id,
         boundary_distance=distance,
         grain_boundary_fraction=fraction,
-        pore_fraction=pore_fraction,
-        second_phase_fraction=np.zeros(shape),
-        metal_distance=np.broadcast_to(electrode_plane - _x(grid, slice(None)), shape)
-        if electrode_plane > 0.0
-        else np.full(shape, -np.inf),
+        pore_fraction=inclusions.pore_fraction,
+        second_phase_fraction=inclusions.second_phase_fraction,
+        metal_distance=inclusions.metal_distance,
         sheet_weight=weights,
         sheet_boundary=rows,
         boundary_per_volume=float(grains.boundary_area.sum() / np.prod(upper - lower)),
         electrode_plane=electrode_plane,
-        electrode_surface=surface,
+        electrode_surface=inclusions.electrode_surface,
         tessellation=grains,
     )
 
@@ -127,10 +171,6 @@ def _slabs(grid: Grid) -> Iterator[slice]:
     planes = _planes(grid)
     for start in range(0, grid.shape[0], planes):
         yield slice(start, min(start + planes + 1, grid.shape[0]))
-
-
-def _x(grid: Grid, slab: slice) -> np.ndarray:
-    return grid.centres(0)[slab].reshape((-1,) + (1,) * (len(grid.shape) - 1))
 
 
 def _centres(grid: Grid, slab: slice) -> np.ndarray:

@@ -23,8 +23,8 @@ def fingerprint() -> str:
     for name in ("numba", "llvmlite", "numpy"):
         digest.update(f"{name} {version(name)}\n".encode())
     digest.update(f"{platform.python_version()} {platform.machine()}\n".encode())
-    for folder in SOURCES:
-        for path in sorted((PACKAGE / folder).glob("*.py")):
+    for folder in (*(PACKAGE / name for name in SOURCES), PACKAGE.parent / "microstructures"):
+        for path in sorted(folder.glob("*kernels.py" if folder.name == "microstructures" else "*.py")):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -170,14 +170,15 @@ def remove_leftovers(folder: Path) -> None:
             file.unlink()
 
 
-def write_inputs(folder: Path, texts: Mapping[Path, str]) -> dict[Path, str]:
-    """Write the ``texts`` of input files to ``inputs/`` and return, by file, the copy's path relative to ``folder``."""
+def write_inputs(folder: Path, contents: Mapping[Path, str | bytes]) -> dict[Path, str]:
+    """Write the ``contents`` of input files to ``inputs/`` and return, by file, the copy's path relative to ``folder``."""
     copies: dict[Path, str] = {}
-    for file, text in texts.items():
+    for file, content in contents.items():
         (folder / "inputs").mkdir(exist_ok=True)
         name, number = file.name, 2
         while f"inputs/{name}" in copies.values():
             name, number = f"{file.stem}-{number}{file.suffix}", number + 1
-        write_text_atomic(folder / "inputs" / name, text)
+        with replacing(folder / "inputs" / name) as temporary:
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         copies[file] = f"inputs/{name}"
     return copies

@@ -117,7 +117,9 @@ def run(
         folder = open_results(case.name, None if out == "auto" else Path(out), force)
         with claimed(folder):
             references = {kind: getattr(case.materials, kind).reference for kind in KINDS}
-            texts = case_texts(case, _write_materials(case, folder))
+            if case.microstructure.file is not None:
+                references["microstructure"] = case.microstructure.file.reference
+            texts = case_texts(case, _write_inputs(case, folder))
             write_text_atomic(folder / "case.toml", texts["case"])
             return _in_folder(task, folder, _Origin(case.name, references, texts))
 
@@ -348,12 +350,16 @@ def _backend(setup: Setup, threads: int | None) -> Backend:
     return get_backend(solver.backend, setup.problem, tolerances, threads or solver.threads)
 
 
-def _write_materials(case: Case, folder: Path) -> dict[str, str]:
-    """Write the material files that a case uses to ``inputs/`` and return their new names by kind."""
+def _write_inputs(case: Case, folder: Path) -> dict[str, str]:
+    """Write the files that a case uses to ``inputs/`` and return their new names by kind."""
     chosen = {kind: getattr(case.materials, kind) for kind in KINDS}
     own = {kind: Path(m.reference) for kind, m in chosen.items() if m.reference.endswith(".toml")}
     files = own | {kind: Path(f"{kind}_{m.name}.toml") for kind, m in chosen.items() if kind not in own}
-    copies = write_inputs(folder, {files[kind]: m.source_text for kind, m in chosen.items()})
+    contents: dict[Path, str | bytes] = {files[kind]: m.source_text for kind, m in chosen.items()}
+    if case.microstructure.file is not None:
+        files["microstructure"] = case.microstructure.file.path
+        contents[files["microstructure"]] = case.microstructure.file.path.read_bytes()
+    copies = write_inputs(folder, contents)
     return {kind: copies[path] for kind, path in files.items()}
 
 

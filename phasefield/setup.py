@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from microstructures import Microstructure, Pores, bottleneck_pressure, build, pore_surface_density
+from microstructures import Microstructure, bottleneck_pressure, pore_surface_density
 from phasefield.boundaries import boundaries_of
 from phasefield.case.model import Case
 from phasefield.ceramic import CeramicNumbers, ceramic_maps, first_of_ceramic
-from phasefield.errors import CaseError, Fault
+from phasefield.generate import build_structure
 from phasefield.grid import Grid
 from phasefield.physics.reaction import critical_entry_current, exchange_current_density
 from phasefield.physics.transport import ELECTRONIC_FLOOR
@@ -42,22 +42,6 @@ def build_setup(case: Case) -> Setup:
     return Setup(case, structure, build_problem(case, structure), build_protocol(case), build_limits(case))
 
 
-def build_structure(case: Case) -> Microstructure:
-    """Return the microstructure of a case."""
-    grid, asked = case.grid.to_grid(), case.microstructure
-    bands = case.grain_boundaries
-    width = bands.band_width if bands is not None else max(grid.spacing)  # no boundary: any width will do
-    wanted = asked.pores if asked.pores is not None and asked.pores.porosity > 0.0 else None
-    pores = Pores(wanted.porosity, wanted.radius) if wanted is not None else None
-    try:
-        return build(
-            grid, asked.kind, case.electrodes.working_thickness, width, grain_size=asked.grain_size, seed=asked.seed,
-            relaxation=asked.relaxation, angle=asked.angle, pores=pores,
-        )  # fmt: skip
-    except ValueError as error:
-        raise CaseError([Fault("microstructure", str(error))], str(case.source)) from None
-
-
 def ceramic_numbers(case: Case, structure: Microstructure) -> CeramicNumbers:
     """Return the numbers of the ceramic's maps."""
     electrolyte, bands, plain = case.materials.electrolyte_properties, case.grain_boundaries, case.reaction.plain
@@ -73,6 +57,7 @@ def ceramic_numbers(case: Case, structure: Microstructure) -> CeramicNumbers:
     boundaries = boundaries_of(case, structure)
     electrons = electrolyte.electron_concentration_at_metal if transport.capacitance else 0.0
     trapped = bands.electrons.trapped_ratio - 1.0 if bands is not None else 0.0
+    second = case.microstructure.second_phase
     return CeramicNumbers(
         ionic_conductivity=electrolyte.ionic_conductivity,
         bulk_electronic_conductivity=max(bulk, floor) if transport.leakage else floor,
@@ -89,6 +74,9 @@ def ceramic_numbers(case: Case, structure: Microstructure) -> CeramicNumbers:
         pore_conductance=transport.pore_surface_ratio * boundaries.mean_conductance,
         pore_electrons=transport.pore_surface_ratio * trapped * electrons * electrolyte.boundary_thickness,
         pore_ratio=transport.pore_conductivity_ratio,
+        second_ionic_conductivity=second.ionic_conductivity if second is not None else 0.0,
+        second_electronic_conductivity=second.electronic_conductivity if second is not None else 0.0,
+        second_pressure=0.0 if second is None or plain else second.accommodation_pressure,
     )
 
 

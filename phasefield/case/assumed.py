@@ -72,7 +72,7 @@ def _of_electrons(case: Case) -> Iterator[AssumedNumber]:
         yield AssumedNumber(
             f"{key}.trapped_ratio", asked.trapped_ratio, "1", "electrons in a boundary over the grains'"
         )
-    if case.microstructure.pores is not None and transport.pore_surface_ratio > 0.0:
+    if case.microstructure.pores and transport.pore_surface_ratio > 0.0:
         ratio = transport.pore_surface_ratio
         yield AssumedNumber("transport.pore_surface_ratio", ratio, "1", "of a pore's surface over a boundary")
 
@@ -103,6 +103,10 @@ def _of_the_rest(case: Case) -> Iterator[AssumedNumber]:
         yield AssumedNumber("reaction.transfer_coefficient", case.reaction.transfer_coefficient, "1", "symmetric")
     cap = case.transport.metal_conductivity_ratio
     yield AssumedNumber("transport.metal_conductivity_ratio", cap, "1", "numerical cap, over the ceramic's ionic one")
-    if case.microstructure.pores is not None and case.microstructure.pores.porosity > 0.0:
+    if case.microstructure.second_phase is not None:
+        pressure = from_si(case.microstructure.second_phase.accommodation_pressure, "MPa")
+        key = "microstructure.second_phase.accommodation_pressure"
+        yield AssumedNumber(key, pressure, "MPa", "that of a grain unless measured")
+    if any(pores.porosity != 0.0 for pores in case.microstructure.pores):
         ratio = case.transport.pore_conductivity_ratio
         yield AssumedNumber("transport.pore_conductivity_ratio", ratio, "1", "over that of the ceramic")

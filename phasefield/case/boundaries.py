@@ -16,7 +16,10 @@ from phasefield.case.quantities import (
     Pressure,
     Share,
 )
-from phasefield.schema import Flag, Number, Section, preset, subtable
+from phasefield.schema import Flag, Number, Quantity, Section, preset, subtable
+
+Misorientation = Annotated[float, Quantity("rad", "deg", "0 deg", "90 deg", inclusive=True)]
+Ratio = Annotated[Number, Field(gt=0.0, le=1e6)]
 
 
 class AccommodationPressureSection(Section):
@@ -50,6 +53,28 @@ class BoundaryElectronsSection(Section):
     )
 
 
+class SpecialBoundariesSection(Section):
+    """Boundaries whose crystals fit together, grains being cubes turned at random, and how they differ from others.
+
+    Special is what turns by less than an angle, and what lies within 15° / √Σ (Brandon) of a coincidence boundary.
+    """
+
+    low_angle: Misorientation = preset("15 deg", description="boundaries of a smaller misorientation are special")
+    coincidences: tuple[Literal[3, 5, 7, 9, 11], ...] = Field(
+        (3,), description="Σ of coincidence boundaries that are special, too"
+    )
+    resistance_ratio: Annotated[Number, Field(ge=0.0, le=1e6)] = Field(
+        0.1,
+        description="resistance to ions across over that of a general boundary, which has the electrolyte's (assumed)",
+    )
+    pressure_ratio: Ratio = Field(
+        2.0, description="accommodation pressure over what a general boundary in its place would have (assumed)"
+    )
+    conductance_ratio: Ratio = Field(
+        0.1, description="σ_e over that of a general boundary in its place (assumed); the mean over the area stays"
+    )
+
+
 class CoatingSection(Section):
     """A layer around the grains, such as LiAlO2: ions cross it, electrons run along it instead of the boundary."""
 
@@ -72,6 +97,9 @@ class GrainBoundariesSection(Section):
     )
     electrons: BoundaryElectronsSection = subtable(
         BoundaryElectronsSection, "how leaky each boundary is, and what it traps"
+    )
+    special: SpecialBoundariesSection | None = Field(
+        None, description="leave the table out if all boundaries are general; it may be empty"
     )
     coating: CoatingSection | None = Field(None, description="leave the table out for bare grains")
     allow_coarse: Flag = Field(False, description="run although the band is too narrow for its front")

@@ -40,18 +40,28 @@ class Change(NamedTuple):
 
 
 def input_names(case: Case, folder: Path) -> dict[str, str]:
-    """Return by kind the materials that a case reads from files in ``folder``, by their paths relative to it."""
-    base, names = Path(os.path.abspath(folder)), {}
-    for kind in KINDS:
-        reference = Path(getattr(case.materials, kind).reference)
-        if reference.is_relative_to(base):
-            names[kind] = reference.relative_to(base).as_posix()
-    return names
+    """Return by kind the materials, and the microstructure's file, that a case reads from ``folder``, relative to it."""
+    paths = {kind: Path(getattr(case.materials, kind).reference) for kind in KINDS}
+    if case.microstructure.file is not None:
+        paths["microstructure"] = case.microstructure.file.path
+    base = Path(os.path.abspath(folder))
+    return {kind: p.relative_to(base).as_posix() for kind, p in paths.items() if p.is_relative_to(base)}
 
 
 def case_texts(case: Case, names: dict[str, str]) -> dict[str, str]:
-    """Return the case with every default (``"case"``), its materials called ``names``, and their texts by kind."""
-    return {"case": case_to_toml(case, names)} | {kind: getattr(case.materials, kind).source_text for kind in KINDS}
+    """Return the case with every default (``"case"``), its files called ``names``, and what they hold by kind."""
+    return {"case": case_to_toml(case, names)} | {kind: _content(case, kind) for kind in _kinds_of_files(case)}
+
+
+def _kinds_of_files(case: Case) -> tuple[str, ...]:
+    return (*KINDS, "microstructure") if case.microstructure.file is not None else tuple(KINDS)
+
+
+def _content(case: Case, kind: str) -> str:
+    """Return what a file holds, as TOML; a digest for one that is no text."""
+    if kind != "microstructure":
+        return str(getattr(case.materials, kind).source_text)
+    return case.microstructure.file.text if case.microstructure.file is not None else ""
 
 
 def changes(old: Mapping[str, str], case: Case, folder: Path) -> list[Change]:
@@ -65,9 +75,10 @@ def changes(old: Mapping[str, str], case: Case, folder: Path) -> list[Change]:
     except ValidationError:
         raise CaseError("this version of the package cannot read the case that the run was begun with") from None
     pairs = [(case_to_toml(before, input_names(before, folder)), case_to_toml(case, input_names(case, folder)), "")]
+    named = tables["materials"] | {"microstructure": tables["microstructure"].get("file")}
     for kind, name in input_names(case, folder).items():
-        if tables["materials"][kind] == name:
-            pairs.append((old[kind], getattr(case.materials, kind).source_text, f"{name}: "))
+        if named[kind] == name:
+            pairs.append((old[kind], _content(case, kind), f"{name}: "))
     return [change for pair in pairs for change in _differences(*pair)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from phasefield.case.microstructure import FROM_FILE, RANDOM_GRAINS, PoresSection
 from phasefield.case.model import Case
 from phasefield.case.protocol import protocol_faults
 from phasefield.errors import Fault
@@ -22,6 +23,7 @@ def consistency_faults(case: Case) -> list[Fault]:
         _microstructure,
         _bands,
         _metal,
+        _electrodes,
         _reaction,
         _transport,
         _nucleation,
@@ -83,7 +85,7 @@ def _microstructure(case: Case) -> Iterator[Fault]:
     if structure.has_boundaries and bands is None:
         right = 'add it, with for example band_width = "2.4 um"'
         yield Fault("grain_boundaries", f"the table is missing, and a {structure.kind} has grain boundaries", right)
-    if structure.kind in ("voronoi", "bricks"):
+    if structure.kind in ("voronoi", "laguerre", "bricks"):
         if structure.grain_size is None:
             yield Fault(
                 "microstructure.grain_size", f"missing for {structure.kind}", 'add for example grain_size = "9 um"'
@@ -92,15 +94,85 @@ def _microstructure(case: Case) -> Iterator[Fault]:
             problem = f"{_um(structure.grain_size)} is less than two band widths of {_um(bands.band_width)}"
             right = f"take at least {_um(2.0 * bands.band_width)}, or narrower bands on smaller cells"
             yield Fault("microstructure.grain_size", problem, right)
-    pores = structure.pores
-    if pores is None or pores.porosity == 0.0:
+    if structure.elongation != 1.0 and structure.kind not in RANDOM_GRAINS:
+        yield Fault("microstructure.elongation", f"a {structure.kind} has none", "leave it out, or take random grains")
+    axis = "xyz".index(structure.elongation_axis)
+    if structure.elongation != 1.0 and axis >= len(case.grid.size):
+        yield Fault(
+            "microstructure.elongation_axis", f"the grid has no axis {structure.elongation_axis}", "take x or y"
+        )
+    yield from _imported(case)
+    for number, pores in enumerate(structure.pores):
+        yield from _pores(case, pores, f"microstructure.pores[{number}]" if number else "microstructure.pores")
+    second = structure.second_phase
+    if second is not None and second.fraction > 0.0:
+        if structure.kind in ("image", "mesh"):
+            problem = f"particles cannot be placed in a ceramic of kind {structure.kind}"
+            yield Fault("microstructure.second_phase.fraction", problem, "leave it out: the image shows where they are")
+        yield from _round(
+            "microstructure.second_phase", "particles", structure.kind, second.location, second.radius, case
+        )
+
+
+def _imported(case: Case) -> Iterator[Fault]:
+    """Check what a ceramic from a file needs, and that nothing is asked for which it does not use."""
+    structure, axes = case.microstructure, len(case.grid.size)
+    reads = structure.kind in FROM_FILE
+    if reads and structure.file is None:
+        yield Fault("microstructure.file", f"missing for {structure.kind}", 'add for example file = "grains.png"')
+    if not reads and structure.file is not None:
+        yield Fault("microstructure.file", f"a {structure.kind} reads none", 'leave it out, or set kind = "image"')
+    for kind in ("image", "mesh"):
+        table = getattr(structure, kind)
+        if structure.kind == kind == "image" and table is None:
+            yield Fault("microstructure.image", "the table is missing", 'add it, with for example voxel = "0.4 um"')
+        if table is None:
+            continue
+        if structure.kind != kind:
+            yield Fault(
+                f"microstructure.{kind}", f"a {structure.kind} has none", f'leave it out, or set kind = "{kind}"'
+            )
+        if table.origin and len(table.origin) != axes:
+            problem = f"{len(table.origin)} lengths for {axes} axes"
+            yield Fault(f"microstructure.{kind}.origin", problem, "give one length per axis of grid.size")
+    image = structure.image
+    if image is not None:
+        if len(image.voxel) not in (1, axes):
+            problem = f"{len(image.voxel)} lengths for {axes} axes"
+            yield Fault("microstructure.image.voxel", problem, "give one length, or one per axis of grid.size")
+        wanted = "xyz"[:axes]
+        if sorted(image.axes) != sorted(wanted):
+            yield Fault(
+                "microstructure.image.axes", f'"{image.axes}" does not name {wanted}', f'write for example "{wanted}"'
+            )
+
+
+def _pores(case: Case, pores: PoresSection, key: str) -> Iterator[Fault]:
+    contact = pores.location == "electrode_contact"
+    if contact != (pores.covered_fraction is not None) or contact == (pores.porosity is not None):
+        needed, other = ("covered_fraction", "porosity") if contact else ("porosity", "covered_fraction")
+        yield Fault(f"{key}.{needed}", f'belongs to location = "{pores.location}"', f"give {needed}, leave out {other}")
         return
-    if structure.kind in ("single_crystal", "bicrystal"):
-        problem = f"pores sit at triple junctions, and a {structure.kind} has none"
-        yield Fault("microstructure.pores", problem, "leave the table out, or set porosity = 0")
-    if pores.radius * SLACK < max(case.grid.cell):
-        problem = f"{_um(pores.radius)} is less than a cell of {_um(max(case.grid.cell))}"
-        yield Fault("microstructure.pores.radius", problem, "take larger pores or smaller cells")
+    if pores.porosity == 0.0:
+        return
+    if case.microstructure.kind in ("image", "mesh"):
+        problem = f"pores cannot be placed in a ceramic of kind {case.microstructure.kind}"
+        yield Fault(key, problem, "leave the table out: the image shows where they are")
+        return
+    yield from _round(key, "pores", case.microstructure.kind, pores.location, pores.radius, case)
+
+
+def _round(key: str, what: str, kind: str, location: str, radius: float, case: Case) -> Iterator[Fault]:
+    """Check bodies that are placed at random: whether there is such a place, and cells to draw them with."""
+    if kind in ("single_crystal", "bicrystal") and location in ("triple_junctions", "channels"):
+        places = "triple junctions" if location == "triple_junctions" else "a network of boundaries"
+        problem = f"{what} would sit at {places}, and a {kind} has none"
+        yield Fault(key, problem, 'leave the table out, set porosity = 0, or take location = "grain_interiors"')
+    if kind == "single_crystal" and location == "grain_boundaries":
+        yield Fault(key, "a single_crystal has no grain boundaries", 'take location = "grain_interiors"')
+    if radius * SLACK < max(case.grid.cell):
+        problem = f"{_um(radius)} is less than a cell of {_um(max(case.grid.cell))}"
+        yield Fault(f"{key}.radius", problem, f"take larger {what} or smaller cells")
 
 
 def _bands(case: Case) -> Iterator[Fault]:
@@ -130,6 +202,37 @@ def _metal(case: Case) -> Iterator[Fault]:
     if thickness >= case.grid.size[0]:
         problem = f"{_um(thickness)} leaves no ceramic in a box of {_um(case.grid.size[0])}"
         yield Fault("electrodes.working_thickness", problem, "take a thinner electrode or a longer box")
+
+
+def _electrodes(case: Case) -> Iterator[Fault]:
+    electrodes, axes = case.electrodes, len(case.grid.size)
+    shaped = electrodes.roughness is not None or electrodes.protrusions
+    if shaped and electrodes.working_thickness == 0.0:
+        key = "roughness" if electrodes.roughness is not None else "protrusions"
+        problem = "the working electrode is a face of the box, which is flat"
+        yield Fault(f"electrodes.{key}", problem, 'set for example working_thickness = "4.8 um"')
+    if shaped and axes == 1:
+        yield Fault("electrodes", "roughness and protrusions need two axes or three", "leave them out")
+        return
+    sizes = case.grid.size
+    for number, hill in enumerate(electrodes.protrusions):
+        yield from _place(f"electrodes.protrusions[{number}].place", hill.place, sizes[1:])
+    for number, seed in enumerate(electrodes.seeds):
+        key = f"electrodes.seeds[{number}]"
+        yield from _place(f"{key}.place", seed.place, sizes)
+        if seed.radius * SLACK < 2.0 * (case.metal.interface_width or 0.0):
+            problem = f"{_um(seed.radius)} is too small for a front of width {_um(case.metal.interface_width or 0.0)}"
+            yield Fault(f"{key}.radius", problem, f"take at least {_um(2.0 * (case.metal.interface_width or 0.0))}")
+        elif len(seed.place) == axes and seed.place[0] - seed.radius < electrodes.working_thickness:
+            problem = "reaches into the working electrode"
+            yield Fault(f"{key}.place", problem, f"x is at least {_um(electrodes.working_thickness + seed.radius)}")
+
+
+def _place(key: str, place: tuple[float, ...], sizes: tuple[float, ...]) -> Iterator[Fault]:
+    if len(place) != len(sizes):
+        yield Fault(key, f"the number of lengths is {len(place)}", f"give {len(sizes)}")
+    elif any(p > size * SLACK for p, size in zip(place, sizes, strict=True)):
+        yield Fault(key, "lies outside of the box", f"at most {', '.join(_um(size) for size in sizes)}")
 
 
 def _reaction(case: Case) -> Iterator[Fault]:

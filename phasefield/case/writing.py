@@ -7,19 +7,22 @@ from typing import Any
 from phasefield.case.model import Case
 
 
-def case_to_toml(case: Case, materials: dict[str, str] | None = None) -> str:
+def case_to_toml(case: Case, names: dict[str, str] | None = None) -> str:
     """Return the case as TOML with every default filled in; it loads back to an equal case.
 
     Parameters
     ----------
-    materials : what to write instead of the materials' references, by kind ("metal", "electrolyte",
-        "interface"): a result folder names its own copies of the material files. Their numbers are then taken
-        as they are there, with ``[materials.set]`` on top.
+    names : what to write instead of references to files, by kind ("metal", "electrolyte", "interface",
+        "microstructure"): a result folder names its own copies of the files. Numbers of materials are then taken as
+        they are there, with ``[materials.set]`` on top.
     """
     import tomli_w  # only those who write a case need it
 
     tables = _without_empty(case.model_dump(mode="json", by_alias=True, exclude_none=True))
-    tables["materials"] |= materials or {}
+    names = dict(names or {})
+    if "microstructure" in names:
+        tables["microstructure"]["file"] = names.pop("microstructure")
+    tables["materials"] |= names
     return tomli_w.dumps(tables)
 
 

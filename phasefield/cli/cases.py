@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -59,11 +60,18 @@ def new(
     with exit_codes():
         from phasefield.case import load_case
 
-        text = load_case(source).source_text
+        case = load_case(source)
         target = Path(name if name.endswith(".toml") else f"{name}.toml")
         try:
             with target.open("x", encoding="utf-8") as file:
-                file.write(text)
+                file.write(case.source_text)
         except FileExistsError:
             raise CaseError(f"{target} exists already; choose another name") from None
+        used = case.microstructure.file
+        if used is not None and not Path(used.reference).is_absolute():
+            beside = target.parent / used.reference
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            if not beside.exists():
+                shutil.copyfile(used.path, beside)
+                typer.echo(f"Wrote {beside}, which it reads.")
         typer.echo(f"Wrote {target}. Check it with: phasefield check {target}")

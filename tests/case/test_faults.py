@@ -25,7 +25,7 @@ set.metal.molar_volume = "1 m"
 [microstructure]
 kind = "voronoi"
 seed = 1.5
-pores = {porosity = 0.5, radius = "1 mm/s"}
+pores = {porosity = 0.7, radius = "1 mm/s"}
 [grain_boundaries]
 band_widht = "2.4 um"
 accommodation_pressure = "60 MPa"
@@ -67,8 +67,8 @@ EXPECTED = [
     ("materials.set.electrolyte.ionic", "unknown key", "ionic_conductivity"),
     ("materials.set.metal.molar_volume", "'1 m' is not a molar volume", '"1.3e-5 m^3/mol"'),
     ("microstructure.seed", "1.5 is not a whole number", "whole number"),
-    ("microstructure.pores.porosity", "0.5 is out of range", "less than or equal to 0.3"),
-    ("microstructure.pores.radius", "'1 mm/s' is not a length", '"0.4 um"'),
+    ("microstructure.pores[0].porosity", "0.7 is out of range", "less than or equal to 0.6"),
+    ("microstructure.pores[0].radius", "'1 mm/s' is not a length", '"0.4 um"'),
     ("grain_boundaries.band_width", "missing", 'band_width = "2.4 um"'),
     ("grain_boundaries.band_widht", "unknown key", "did you mean band_width?"),
     ("grain_boundaries.accommodation_pressure", "is not a table", "[grain_boundaries.accommodation_pressure]"),

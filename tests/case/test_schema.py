@@ -53,7 +53,7 @@ def test_bounds_of_numbers_are_those_of_the_case_file(schema):
     def bounds(table, key):
         return {k: v for k, v in schema["$defs"][table]["properties"][key].items() if "imum" in k.lower()}
 
-    assert bounds("PoresSection", "porosity") == {"minimum": 0.0, "maximum": 0.3}
+    assert bounds("SecondPhaseSection", "fraction") == {"minimum": 0.0, "maximum": 0.5}
     assert bounds("SolverSection", "ionic_tolerance") == {"exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0}
     assert bounds("MetalSection", "mobility_ratio") == {"exclusiveMinimum": 0.0, "maximum": 10.0}
     assert bounds("MicrostructureSection", "seed") == {"minimum": 0, "maximum": 2**31 - 1}
@@ -70,8 +70,8 @@ def test_numbers_have_no_keyword_that_json_schema_does_not_know(schema):
 
 def test_a_number_out_of_range_does_not_pass(schema):
     tables = tomllib.loads(load_case("llzo_grain_boundary").source_text)
-    tables["microstructure"]["pores"]["porosity"] = 0.31
-    with pytest.raises(jsonschema.ValidationError, match="maximum of 0.3"):
+    tables["grain_boundaries"]["accommodation_pressure"]["log_width"] = 5.1
+    with pytest.raises(jsonschema.ValidationError, match="maximum of 5"):
         jsonschema.validate(tables, schema)
 
 

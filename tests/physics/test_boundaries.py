@@ -13,10 +13,12 @@ from microstructures import (
     misorientation_angles,
     random_orientations,
 )
+from microstructures.orientations import special_boundaries
 from phasefield.boundaries import Boundaries, boundaries_of, electronic_factors
 from phasefield.case import Case, load_case
 from phasefield.case.boundaries import BoundaryElectronsSection
 from phasefield.ceramic import ceramic_maps
+from phasefield.errors import CaseError
 from phasefield.setup import build_structure, ceramic_numbers
 
 DENSE = {"microstructure.pores.porosity": "0"}
@@ -175,6 +177,84 @@ def test_a_boundary_keeps_its_factor_on_a_finer_grid(asked: dict[str, str], flat
     ratio = electronic_factors(section, fine, seed) / electronic_factors(section, flat, seed)
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-12)
     assert ratio[0] == pytest.approx(1.0, rel=0.01), "only the areas are seen more sharply"
+
+
+# --- special boundaries -------------------------------------------------------------------------------------------
+
+SPECIAL = "grain_boundaries.special"
+RULE = {
+    f"{SPECIAL}.low_angle": "20 deg",
+    f"{SPECIAL}.coincidences": "[3, 9]",
+    f"{SPECIAL}.resistance_ratio": "0.25",
+    f"{SPECIAL}.pressure_ratio": "3",
+    f"{SPECIAL}.conductance_ratio": "0.2",
+}
+
+
+def test_special_are_those_that_the_orientations_of_their_grains_make_so(many: Microstructure) -> None:
+    made = boundaries_of(load(RULE), many)
+    turned = random_orientations(60, load().microstructure.seed)
+    expected = special_boundaries(many.boundary_pairs, turned, np.radians(20.0), [3, 9])
+    np.testing.assert_array_equal(made.special, expected)
+    low = misorientation_angles(many.boundary_pairs, turned) < np.radians(20.0)
+    assert 0 < low.sum() < made.special.sum() < 0.2 * len(made.special) and made.special[low].all()
+    assert not boundaries_of(load(), many).special.any()
+
+
+@pytest.mark.parametrize("asked", DISTRIBUTIONS, ids=lambda asked: asked["distribution"])
+def test_special_boundaries_differ_by_the_ratios_whatever_was_drawn(
+    asked: dict[str, str], many: Microstructure
+) -> None:
+    electrons = of_electrons(asked | {"trapped_ratio": "4"})
+    made, plain = boundaries_of(load(RULE | electrons), many), boundaries_of(load(electrons), many)
+    ratio = np.where(made.special, 1.0, 0.0)
+    np.testing.assert_allclose(made.resistance, plain.resistance * (1.0 - 0.75 * ratio), rtol=1e-12)
+    np.testing.assert_allclose(made.pressure, plain.pressure * (1.0 + 2.0 * ratio), rtol=1e-12)
+    for name in ("conductance", "electrons"):
+        change = getattr(made, name) / getattr(plain, name)
+        general = change[~made.special]
+        assert np.ptp(general) < 1e-12 * general[0] and general[0] > 1.0, "the mean stays: the others conduct more"
+        np.testing.assert_allclose(change[made.special], 0.2 * general[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("asked", DISTRIBUTIONS, ids=lambda asked: asked["distribution"])
+def test_the_mean_stays_what_was_measured_with_special_boundaries(asked: dict[str, str], flat: Microstructure) -> None:
+    keys = RULE | {f"{SPECIAL}.low_angle": "30 deg"} | of_electrons(asked)
+    made, uniform = boundaries_of(load(keys), flat), boundaries_of(load(), flat)
+    assert made.special.sum() > 5 and np.ptp(made.conductance) > 0.0
+    area = sheet_areas(flat)
+    assert area @ made.conductance / area.sum() == pytest.approx(uniform.mean_conductance, rel=0.03)
+    maps = [ceramic_maps(flat, ceramic_numbers(load(k), flat)) for k in (keys, {})]
+    mean, expected = (m.boundary_electronic_conductivity.mean() for m in maps)
+    assert mean == pytest.approx(expected, rel=1e-12, abs=0.0)
+
+
+def test_a_rule_that_no_boundary_meets_changes_nothing(flat: Microstructure) -> None:
+    keys = RULE | {f"{SPECIAL}.low_angle": "0 deg", f"{SPECIAL}.coincidences": "[]"}
+    made, plain = boundaries_of(load(keys), flat), boundaries_of(load(), flat)
+    for name in ("resistance", "conductance", "electrons", "pressure", "special"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(plain, name))
+
+
+def test_a_coating_goes_on_top_of_special_boundaries(many: Microstructure) -> None:
+    made = boundaries_of(load(RULE | COATING | {"grain_boundaries.coating.coverage": "0.5"}), many)
+    bare = boundaries_of(load(RULE), many)
+    on = made.coated
+    assert (on & made.special).any() and (on & ~made.special).any()
+    np.testing.assert_allclose((made.resistance - bare.resistance)[on], 5e-5, rtol=1e-12)
+    np.testing.assert_allclose(made.conductance[on], 1e-12, rtol=1e-12)
+    np.testing.assert_array_equal(made.pressure, bare.pressure)
+
+
+def test_a_rule_is_read_with_its_defaults_and_refused_with_its_path() -> None:
+    rule = load({SPECIAL: "{}"}).grain_boundaries.special
+    assert rule.low_angle == pytest.approx(np.radians(15.0)) and rule.coincidences == (3,)
+    assert rule.resistance_ratio < 1.0 < rule.pressure_ratio and rule.conductance_ratio < 1.0
+    wrong = {f"{SPECIAL}.coincidences": "[4]", f"{SPECIAL}.low_angle": "-5 deg", f"{SPECIAL}.pressure_ratio": "0.0"}
+    with pytest.raises(CaseError) as refusal:
+        load(wrong)
+    text = str(refusal.value)
+    assert all(f"{SPECIAL}.{key}" in text for key in ("coincidences[0]", "low_angle", "pressure_ratio"))
 
 
 # --- coating ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,115 @@
+"""From the tables of a case to its microstructure."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from microstructures import (
+    MetalSeed,
+    Microstructure,
+    Particles,
+    Pores,
+    Protrusion,
+    Surface,
+    build,
+    protrusions,
+    rough_surface,
+)
+from phasefield.case.electrodes import ElectrodesSection
+from phasefield.case.microstructure import PoresSection
+from phasefield.case.model import Case
+from phasefield.errors import CaseError, Fault
+from phasefield.grid import Grid
+
+
+def build_structure(case: Case) -> Microstructure:
+    """Return the microstructure of a case; raises ``CaseError`` if it cannot be made as asked."""
+    bands, grid = case.grain_boundaries, case.grid.to_grid()
+    width = bands.band_width if bands is not None else max(grid.spacing)  # no boundary: any width will do
+    try:
+        return _built(case, grid, width)
+    except ValueError as error:
+        raise CaseError([Fault("microstructure", str(error))], str(case.source)) from None
+
+
+def _built(case: Case, grid: Grid, width: float) -> Microstructure:
+    asked = case.microstructure
+    centres, radii = None, None
+    if asked.kind == "centres":
+        assert asked.file is not None
+        centres, radii = read_centres(asked.file.path, len(case.grid.size))
+    second = asked.second_phase
+    particles = None
+    if second is not None and second.fraction > 0.0:
+        particles = Particles(second.fraction, second.radius, second.log_width, second.location, second.layer)
+    return build(
+        grid,
+        asked.kind,
+        case.electrodes.working_thickness,
+        width,
+        grain_size=asked.grain_size,
+        size_log_width=asked.size_log_width,
+        elongation=asked.elongation,
+        elongation_axis=asked.elongation_axis,
+        seed=asked.seed,
+        relaxation=asked.relaxation,
+        angle=asked.angle,
+        centres=centres,
+        radii=radii,
+        pores=[_pores(section) for section in asked.pores if section.porosity != 0.0],
+        particles=particles,
+        surface=_surface(case.electrodes, grid, asked.seed),
+        metal_seeds=[MetalSeed(seed.place, seed.radius) for seed in case.electrodes.seeds],
+    )
+
+
+def _pores(section: PoresSection) -> Pores:
+    return Pores(
+        porosity=section.porosity or 0.0,
+        radius=section.radius,
+        log_width=section.log_width,
+        location=section.location,
+        layer=section.layer,
+        covered_fraction=section.covered_fraction or 0.0,
+        filled=section.filled,
+    )
+
+
+def _surface(electrodes: ElectrodesSection, grid: Grid, seed: int) -> Surface | None:
+    """Return the working electrode's surface; None if it is flat."""
+    rough, hills = electrodes.roughness, electrodes.protrusions
+    if rough is None and not hills:
+        return None
+    surface = protrusions(grid, [Protrusion(hill.place, hill.height, hill.width) for hill in hills])
+    if rough is not None:
+        surface = surface + rough_surface(grid, rough.rms, rough.correlation_length, seed, rough.hurst)
+    return surface
+
+
+def read_centres(path: Path, axes: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the centres ``(n, axes)`` [m] of a list of grains, and their radii ``(n,)`` [m] if it has them.
+
+    The file has columns ``x_um``, ``y_um``, in 3-D ``z_um``, and perhaps ``radius_um``.
+    """
+    names = [f"{axis}_um" for axis in "xyz"[:axes]]
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file, skipinitialspace=True))
+    there = list(rows[0]) if rows else []
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise ValueError(
+            f"{path.name} has no column {', '.join(missing)}: it needs {', '.join(names)}, and perhaps radius_um"
+        )
+    if "radius_um" in there:
+        names.append("radius_um")
+    try:
+        values = np.array([[float(row[name]) for name in names] for row in rows])
+    except (TypeError, ValueError):
+        raise ValueError(f"{path.name} has entries in {', '.join(names)} that are not numbers") from None
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"{path.name} has entries in {', '.join(names)} that are not finite")
+    values *= 1e-6
+    return values[:, :axes], values[:, axes] if len(names) > axes else None
