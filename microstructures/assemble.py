@@ -126,8 +126,8 @@ def assemble(
     distance, fraction = np.zeros(shape), np.zeros(shape)
     weights = tuple(np.zeros(grid.face_shape(axis)) for axis in range(len(shape)))
     rows = tuple(np.full(grid.face_shape(axis), -1, dtype=np.int32) for axis in range(len(shape)))
-    for slab in _slabs(grid):
-        cell, relative = grains.locate(_centres(grid, slab))
+    for slab, points in slabs(grid):
+        cell, relative = grains.locate(points)
         facet, nearest = grains.nearest_facet(cell, relative)
         block = (slab.stop - slab.start, *shape[1:])
         # the last plane is there for the faces before it and belongs to the next slab
@@ -166,17 +166,16 @@ def _planes(grid: Grid) -> int:
     return max(1, SLAB // max(1, grid.size // grid.shape[0]))
 
 
-def _slabs(grid: Grid) -> Iterator[slice]:
-    """Yield slices along x, each with one plane of the next: memory for what is needed on the way stays small."""
+def slabs(grid: Grid) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield slices along x and the centres of their cells, ``(k, axes)`` [m]: so little memory is needed on the way.
+
+    Each has one plane of the next, for the faces between them.
+    """
     planes = _planes(grid)
     for start in range(0, grid.shape[0], planes):
-        yield slice(start, min(start + planes + 1, grid.shape[0]))
-
-
-def _centres(grid: Grid, slab: slice) -> np.ndarray:
-    """Return the centres of the cells of a slab [m], ``(k, axes)``."""
-    along = [grid.centres(0)[slab], *(grid.centres(axis) for axis in range(1, len(grid.shape)))]
-    return np.stack([c.ravel() for c in np.meshgrid(*along, indexing="ij")], axis=1)
+        slab = slice(start, min(start + planes + 1, grid.shape[0]))
+        along = [grid.centres(0)[slab], *(grid.centres(axis) for axis in range(1, len(grid.shape)))]
+        yield slab, np.stack([c.ravel() for c in np.meshgrid(*along, indexing="ij")], axis=1)
 
 
 def _band_coverage(

@@ -98,8 +98,6 @@ def cover(fraction, spacing, start, end, radius, low, high, reach, cell, body, f
     number = parts[0] * parts[1] * parts[2]
     for n in prange(first.size - 1):
         c = cell[first[n]]
-        if flat[c] == 1.0:
-            continue
         x, y, z = c // (ny * nz), (c // nz) % ny, c % nz
         total = 0.0
         for i in range(parts[0]):
@@ -110,6 +108,8 @@ def cover(fraction, spacing, start, end, radius, low, high, reach, cell, body, f
                     p2 = (z + 0.5) * spacing[2] + ((k + 0.5) / parts[2] - 0.5) * spacing[2]
                     most = 0.0
                     for m in range(first[n], first[n + 1]):
+                        if most == 1.0:
+                            break
                         b = body[m]
                         most = max(most, _share(p0, p1, p2, sub0, sub1, sub2, start, end, radius, low, high, b, tiny))
                     total += most

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy.optimize import brentq
 from scipy.sparse import coo_array
@@ -168,22 +170,21 @@ def _tuned(
 ) -> Bodies:
     """Return capsules of the one radius with which they fill the porosity as drawn."""
 
-    def drawn(factor: float, subsamples: int) -> float:
+    @cache
+    def drawn(factor: float, subsamples: int = 2) -> float:
         return _filled(grid, ends, factor * radius, layer, cuts, subsamples)
 
-    def solved(target: float) -> float:
-        least, most = 1.0 - RADIUS_CHANGE, 1.0 + RADIUS_CHANGE
-        if not drawn(least, 2) <= target <= drawn(most, 2):
-            raise ValueError(
-                f"a porosity of {100 * porosity:g} % cannot be met by channels of about {radius * 1e6:g} um: with radii "
-                f"within 30 % of it the paths chosen fill {100 * drawn(least, 2):.2g} to {100 * drawn(most, 2):.2g} %; "
-                "take another radius, porosity or seed"
-            )
-        return float(brentq(lambda factor: drawn(factor, 2) - target, least, most, xtol=1e-5))
-
+    least, most = 1.0 - RADIUS_CHANGE, 1.0 + RADIUS_CHANGE
+    if not drawn(least) <= porosity <= drawn(most):
+        raise ValueError(
+            f"a porosity of {100 * porosity:g} % cannot be met by channels of about {radius * 1e6:g} um: with radii "
+            f"within 30 % of it the paths chosen fill {100 * drawn(least):.2g} to {100 * drawn(most):.2g} %; "
+            "take another radius, porosity or seed"
+        )
     # few sub-cells find the radius quickly; many say how far off they are
-    factor = solved(porosity)
-    factor = solved(porosity + drawn(factor, 2) - drawn(factor, SUBSAMPLES))
+    factor = float(brentq(lambda trial: drawn(trial) - porosity, least, most, xtol=1e-4))
+    slope = (drawn(1.01 * factor) - drawn(factor)) / (0.01 * factor)
+    factor -= (drawn(factor, SUBSAMPLES) - porosity) / slope
     factor = round(factor * LAST_BITS) / LAST_BITS
     return capsules(ends[:, 0], ends[:, 1], factor * radius, *cuts)
 

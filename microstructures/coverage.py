@@ -74,6 +74,8 @@ def coverage(grid: Grid, bodies: Bodies, subsamples: int = SUBSAMPLES) -> np.nda
     pairs = find(fraction, spacing, *pieces, reach, nothing, nothing)
     cell, body = np.empty(pairs, dtype=np.int64), np.empty(pairs, dtype=np.int64)
     find(fraction, spacing, *pieces, reach, cell, body)
+    open_cell = fraction.ravel()[cell] < 1.0  # others lie in another body
+    cell, body = cell[open_cell], body[open_cell]
     order = np.argsort(cell, kind="stable")
     cell, body = cell[order], body[order]
     first = np.append(np.flatnonzero(np.diff(cell, prepend=-1)), cell.size)

@@ -110,7 +110,7 @@ class ImageSource:
 
     file: Path
     voxel_size: tuple[float, ...]
-    phases: Phases = Phases()
+    phases: Phases
     axes: tuple[str, ...] | None = None
     origin: tuple[float, ...] | None = None
     size: tuple[float, ...] | None = None
@@ -189,23 +189,26 @@ def read_labels(file: Path) -> Labels:
     labels = reader(file)
     if labels.values.dtype.kind == "f" and np.all(labels.values == np.round(labels.values)):
         labels = Labels(labels.values.astype(np.int64), labels.axes)
-    if labels.values.dtype.kind not in "iub":
+    if labels.values.dtype.kind == "b":
+        labels = Labels(labels.values.astype(np.uint8), labels.axes)
+    if labels.values.dtype.kind not in "iu":
         raise ValueError(f"{file.name} holds {labels.values.dtype} values, not labels: save whole numbers")
-    return Labels(labels.values + 0 if labels.values.dtype.kind != "b" else labels.values.astype(np.uint8), labels.axes)
+    return labels
 
 
 def _read_picture(file: Path) -> Labels:
     """Read an image or a stack with Pillow, indexed by columns, rows and pages."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
+    read = []
     try:
         with Image.open(file) as image:
-            pages = []
             for page in range(getattr(image, "n_frames", 1)):
                 image.seek(page)
-                pages.append(_one_channel(np.asarray(image), image.getpalette("RGB"), file).T)
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+                read.append((np.asarray(image), image.getpalette("RGB")))
+    except (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{file.name} cannot be read as an image: {error}") from None
+    pages = [_one_channel(pixels, palette, file).T for pixels, palette in read]
     if len({page.shape for page in pages}) > 1:
         raise ValueError(f"the pages of {file.name} are not of one size")
     if len(pages) == 1:

@@ -274,8 +274,8 @@ def _on_junctions(
 ) -> Bodies:
     """Place balls on junctions; fewer, larger ones if there are not enough junctions."""
     candidates = on_junctions(tessellation, seed, stream)
-    most = 0
-    for count in range(wanted, 0, -1):
+    most, count = 0, wanted
+    while count > 0:
         radii, median = request.radii(count)
         if median > 1.3 * request.bodies.radius:
             break
@@ -283,6 +283,8 @@ def _on_junctions(
         if len(chosen) == count:
             return balls(chosen, radii)
         most = max(most, len(chosen))
+        # the largest of several sizes are placed first: where they found no room, larger ones do not
+        count = count - 1 if request.bodies.log_width == 0.0 else min(count - 1, len(chosen))
     where = "at least 3 radii from the electrodes" if region.margin[0] > 1.0 else "in their layer"
     raise ValueError(
         f"{request.asked} needs {wanted} {request.of_radius} on triple junctions "

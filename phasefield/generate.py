@@ -8,18 +8,23 @@ from pathlib import Path
 import numpy as np
 
 from microstructures import (
+    ImageSource,
+    MeshSource,
     MetalSeed,
     Microstructure,
     Particles,
+    Phases,
     Pores,
     Protrusion,
     Surface,
     build,
+    from_image,
+    from_mesh,
     protrusions,
     rough_surface,
 )
 from phasefield.case.electrodes import ElectrodesSection
-from phasefield.case.microstructure import PoresSection
+from phasefield.case.microstructure import MeshSection, MicrostructureSection, PoresSection
 from phasefield.case.model import Case
 from phasefield.errors import CaseError, Fault
 from phasefield.grid import Grid
@@ -36,10 +41,13 @@ def build_structure(case: Case) -> Microstructure:
 
 
 def _built(case: Case, grid: Grid, width: float) -> Microstructure:
-    asked = case.microstructure
+    asked, plane = case.microstructure, case.electrodes.working_thickness
+    if asked.kind == "image":
+        return from_image(_image(asked, len(grid.shape)), grid, plane, width)
+    if asked.kind == "mesh":
+        return from_mesh(_mesh(asked), grid, plane, width)
     centres, radii = None, None
-    if asked.kind == "centres":
-        assert asked.file is not None
+    if asked.file is not None:
         centres, radii = read_centres(asked.file.path, len(case.grid.size))
     second = asked.second_phase
     particles = None
@@ -48,7 +56,7 @@ def _built(case: Case, grid: Grid, width: float) -> Microstructure:
     return build(
         grid,
         asked.kind,
-        case.electrodes.working_thickness,
+        plane,
         width,
         grain_size=asked.grain_size,
         size_log_width=asked.size_log_width,
@@ -64,6 +72,24 @@ def _built(case: Case, grid: Grid, width: float) -> Microstructure:
         surface=_surface(case.electrodes, grid, asked.seed),
         metal_seeds=[MetalSeed(seed.place, seed.radius) for seed in case.electrodes.seeds],
     )
+
+
+def _phases(asked: MicrostructureSection) -> Phases:
+    labels = asked.labels
+    return Phases(labels.grains, labels.pore, labels.grain_boundary, labels.metal, labels.second_phase)
+
+
+def _image(asked: MicrostructureSection, axes: int) -> ImageSource:
+    section, file = asked.image, asked.file
+    assert section is not None and file is not None
+    voxel = section.voxel if len(section.voxel) > 1 else section.voxel * axes
+    return ImageSource(file.path, voxel, _phases(asked), section.axes, section.origin, repeats=section.repeats)
+
+
+def _mesh(asked: MicrostructureSection) -> MeshSource:
+    section, file = asked.mesh or MeshSection.model_validate({}), asked.file
+    assert file is not None
+    return MeshSource(file.path, section.unit, _phases(asked), section.array, section.origin, section.repeats)
 
 
 def _pores(section: PoresSection) -> Pores:

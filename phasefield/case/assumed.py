@@ -22,7 +22,7 @@ class AssumedNumber(NamedTuple):
 
 def assumed_numbers(case: Case) -> list[AssumedNumber]:
     """Return the assumed numbers that a run of this case uses, whether or not the case states them."""
-    parts = (_of_materials, _of_boundaries, _of_electrons, _of_coating, _of_nucleation, _of_the_rest)
+    parts = (_of_materials, _of_boundaries, _of_electrons, _of_special, _of_coating, _of_nucleation, _of_the_rest)
     return [number for part in parts for number in part(case)]
 
 
@@ -75,6 +75,18 @@ def _of_electrons(case: Case) -> Iterator[AssumedNumber]:
     if case.microstructure.pores and transport.pore_surface_ratio > 0.0:
         ratio = transport.pore_surface_ratio
         yield AssumedNumber("transport.pore_surface_ratio", ratio, "1", "of a pore's surface over a boundary")
+
+
+def _of_special(case: Case) -> Iterator[AssumedNumber]:
+    special = case.grain_boundaries.special if case.grain_boundaries is not None else None
+    if special is None or not case.microstructure.has_boundaries:
+        return
+    key, note = "grain_boundaries.special", "over that of a general boundary"
+    yield AssumedNumber(f"{key}.resistance_ratio", special.resistance_ratio, "1", note)
+    if not case.reaction.plain:
+        yield AssumedNumber(f"{key}.pressure_ratio", special.pressure_ratio, "1", note)
+    if case.transport.leakage:
+        yield AssumedNumber(f"{key}.conductance_ratio", special.conductance_ratio, "1", note)
 
 
 def _of_coating(case: Case) -> Iterator[AssumedNumber]:

@@ -90,9 +90,11 @@ def _microstructure(case: Case) -> Iterator[Fault]:
             yield Fault(
                 "microstructure.grain_size", f"missing for {structure.kind}", 'add for example grain_size = "9 um"'
             )
-        elif bands is not None and structure.grain_size * SLACK < 2.0 * bands.band_width:
-            problem = f"{_um(structure.grain_size)} is less than two band widths of {_um(bands.band_width)}"
-            right = f"take at least {_um(2.0 * bands.band_width)}, or narrower bands on smaller cells"
+        elif bands is not None and _width(case) * SLACK < 2.0 * bands.band_width:
+            least = 2.0 * bands.band_width * structure.grain_size / _width(case)
+            wide = "" if structure.elongation == 1.0 else f", {_um(_width(case))} wide,"
+            problem = f"{_um(structure.grain_size)}{wide} is less than two band widths of {_um(bands.band_width)}"
+            right = f"take at least {_um(least)}, or narrower bands on smaller cells"
             yield Fault("microstructure.grain_size", problem, right)
     if structure.elongation != 1.0 and structure.kind not in RANDOM_GRAINS:
         yield Fault("microstructure.elongation", f"a {structure.kind} has none", "leave it out, or take random grains")
@@ -114,6 +116,16 @@ def _microstructure(case: Case) -> Iterator[Fault]:
         )
 
 
+def _width(case: Case) -> float:
+    """Return the mean size of the grains along their shortest axis [m]."""
+    structure, axes = case.microstructure, sum(n > 1 for n in case.grid.shape)
+    assert structure.grain_size is not None
+    if structure.kind not in RANDOM_GRAINS or axes < 2:
+        return structure.grain_size
+    across = structure.grain_size * structure.elongation ** (-1.0 / axes)
+    return min(across, across * structure.elongation)
+
+
 def _imported(case: Case) -> Iterator[Fault]:
     """Check what a ceramic from a file needs, and that nothing is asked for which it does not use."""
     structure, axes = case.microstructure, len(case.grid.size)
@@ -122,29 +134,34 @@ def _imported(case: Case) -> Iterator[Fault]:
         yield Fault("microstructure.file", f"missing for {structure.kind}", 'add for example file = "grains.png"')
     if not reads and structure.file is not None:
         yield Fault("microstructure.file", f"a {structure.kind} reads none", 'leave it out, or set kind = "image"')
-    for kind in ("image", "mesh"):
-        table = getattr(structure, kind)
-        if structure.kind == kind == "image" and table is None:
-            yield Fault("microstructure.image", "the table is missing", 'add it, with for example voxel = "0.4 um"')
+    if structure.kind == "image" and structure.image is None:
+        yield Fault("microstructure.image", "the table is missing", 'add it, with for example voxel = "0.4 um"')
+    for kind, table in (("image", structure.image), ("mesh", structure.mesh)):
         if table is None:
             continue
         if structure.kind != kind:
             yield Fault(
                 f"microstructure.{kind}", f"a {structure.kind} has none", f'leave it out, or set kind = "{kind}"'
             )
-        if table.origin and len(table.origin) != axes:
-            problem = f"{len(table.origin)} lengths for {axes} axes"
+        if table.origin is not None and len(table.origin) != axes:
+            problem = f"the number of lengths is {len(table.origin)}, that of the axes {axes}"
             yield Fault(f"microstructure.{kind}.origin", problem, "give one length per axis of grid.size")
     image = structure.image
-    if image is not None:
-        if len(image.voxel) not in (1, axes):
-            problem = f"{len(image.voxel)} lengths for {axes} axes"
-            yield Fault("microstructure.image.voxel", problem, "give one length, or one per axis of grid.size")
-        wanted = "xyz"[:axes]
-        if sorted(image.axes) != sorted(wanted):
-            yield Fault(
-                "microstructure.image.axes", f'"{image.axes}" does not name {wanted}', f'write for example "{wanted}"'
-            )
+    if image is not None and len(image.voxel) not in (1, axes):
+        problem = f"the number of lengths is {len(image.voxel)}, that of the axes {axes}"
+        yield Fault("microstructure.image.voxel", problem, "give one length, or one per axis of grid.size")
+    if image is not None and image.axes is not None:
+        wanted = list("xyz"[:axes])
+        if sorted(axis.removeprefix("-") for axis in image.axes) != wanted:
+            problem = f"{list(image.axes)} does not name {', '.join(wanted)} once each"
+            yield Fault("microstructure.image.axes", problem, f"write for example {wanted}")
+    if structure.labels.second_phase and structure.second_phase is None:
+        problem = "the table is missing, and labels.second_phase names numbers"
+        yield Fault("microstructure.second_phase", problem, "add it, with the conductivities of the particles")
+    if axes == 1 and structure.kind in ("image", "mesh"):
+        yield Fault(
+            "microstructure.kind", f"a {structure.kind} needs two axes or three", "give grid.size two or three lengths"
+        )
 
 
 def _pores(case: Case, pores: PoresSection, key: str) -> Iterator[Fault]:
@@ -211,6 +228,9 @@ def _electrodes(case: Case) -> Iterator[Fault]:
         key = "roughness" if electrodes.roughness is not None else "protrusions"
         problem = "the working electrode is a face of the box, which is flat"
         yield Fault(f"electrodes.{key}", problem, 'set for example working_thickness = "4.8 um"')
+    if (shaped or electrodes.seeds) and case.microstructure.kind in ("image", "mesh"):
+        problem = f"roughness, protrusions and seeds cannot be added to a ceramic of kind {case.microstructure.kind}"
+        yield Fault("electrodes", problem, "leave them out: the image may show metal (microstructure.labels.metal)")
     if shaped and axes == 1:
         yield Fault("electrodes", "roughness and protrusions need two axes or three", "leave them out")
         return

@@ -8,7 +8,16 @@ from pydantic import BeforeValidator, Field
 
 from phasefield.case.files import File
 from phasefield.case.grid import Lengths
-from phasefield.case.quantities import Angle, Conductivity, Count, Length, NotNegative, Pressure, Thickness
+from phasefield.case.quantities import (
+    Angle,
+    Conductivity,
+    CoordinateLength,
+    Count,
+    Length,
+    NotNegative,
+    Pressure,
+    Thickness,
+)
 from phasefield.schema import Flag, Integer, Number, Section, Text, preset, subtable
 
 Kind = Literal["voronoi", "laguerre", "bricks", "bicrystal", "single_crystal", "centres", "image", "mesh"]
@@ -56,7 +65,9 @@ class SecondPhaseSection(Section):
     location: Literal["triple_junctions", "grain_boundaries", "grain_interiors"] = Field(
         "triple_junctions", description="where the particles sit"
     )
-    layer: Layer | None = Field(None, description="only between these two x; default: all of the ceramic")
+    layer: Layer | None = Field(
+        None, description="only between these two x; default: all of the ceramic", examples=[["40 um", "60 um"]]
+    )
     ionic_conductivity: Conductivity = Field(description="σ_i of the particles", examples=["1e-4 S/m"])
     electronic_conductivity: Conductivity = Field(description="σ_e of the particles", examples=["1e-7 S/m"])
     accommodation_pressure: Pressure = preset(
@@ -64,49 +75,55 @@ class SecondPhaseSection(Section):
     )
 
 
-class ImageLabelsSection(Section):
-    """What the numbers of an image mean; every number that occurs must have one meaning."""
+class LabelsSection(Section):
+    """What the numbers of an image or a mesh mean; each that occurs must have one meaning."""
 
+    grains: Literal["rest"] | tuple[tuple[Integer, Integer], ...] = Field(
+        "rest",
+        description="rest: all that are not named below; or ranges, first and last number. If only one number means grain, its "
+        "connected regions are the grains",
+        examples=[[[1, 40]]],
+    )
     pore: tuple[Integer, ...] = Field((), description="numbers that are pores")
     grain_boundary: tuple[Integer, ...] = Field(
-        (), description="numbers of boundaries drawn as lines: given to the nearest grain"
+        (), description="numbers of boundaries that are drawn as lines: given to the nearest grain"
     )
     second_phase: tuple[Integer, ...] = Field((), description="numbers that are particles of a second phase")
     metal: tuple[Integer, ...] = Field((), description="numbers that are metal inside the ceramic")
-    grains: tuple[Integer, ...] | Literal["each", "connected"] = Field(
-        "each",
-        description="each: every other number is one grain; connected: connected regions of all other numbers are grains; a "
-        "list: numbers whose connected regions are grains",
-    )
 
 
 class ImageSection(Section):
-    """A segmented image (PNG, TIFF, JPG-free formats that keep numbers) or stack (TIFF), or a NumPy array (.npy)."""
+    """A segmented image (PNG, TIFF), a stack of them (TIFF), or a NumPy array (.npy)."""
 
     voxel: Lengths = Field(
-        description="edge length of a pixel or voxel, one for all axes or one per axis", examples=[["0.4 um"]]
+        description="edge length of a pixel or voxel along x, y and z of the box; one entry: the same along all",
+        examples=[["0.4 um"]],
     )
-    axes: Text = Field(
-        "xy",
-        description='along which axes the columns and rows of an image lie (and the pages of a stack: "xyz"); an array\'s '
-        "first, second and third index",
+    axes: tuple[Literal["x", "-x", "y", "-y", "z", "-z"], ...] | None = Field(
+        None,
+        description="where the columns, rows (downwards) and pages of an image run, or the indices of an array; default: x, -y, z "
+        "for images, x, y, z for arrays",
+        examples=[["y", "x"]],
     )
-    origin: tuple[Thickness, ...] = Field(
-        (), description="where in the image the ceramic begins, one length per axis; default: its corner"
+    origin: tuple[Thickness, ...] | None = Field(
+        None,
+        description="corner of the part that is used, from the image's own; default: all of it",
+        examples=[["0 um", "4 um"]],
     )
-    labels: ImageLabelsSection = subtable(ImageLabelsSection, "what the numbers mean")
+    repeats: Flag = Field(
+        False, description="whether the image goes on across periodic sides; if not, no boundary is put there"
+    )
 
 
 class MeshSection(Section):
-    """A mesh with the number of its grain in every cell, in any format that meshio reads."""
+    """A mesh with a number in every element, in any format that meshio reads."""
 
-    array: Text = Field(
-        "", description="name of the cell data that hold the grain; may be left out if there is one only"
-    )
+    array: Text | None = Field(None, description="name of the numbers; may be left out if there is one array only")
     unit: Length = preset("1 um", description="length of 1 in the mesh")
-    origin: tuple[Thickness, ...] = Field(
-        (), description="point of the mesh where the ceramic begins; default: its lowest corner"
+    origin: tuple[CoordinateLength, ...] | None = Field(
+        None, description="corner of the part that is used, in the mesh's coordinates; default: its lowest", examples=[["0 um", "0 um"]]
     )
+    repeats: Flag = Field(False, description="whether the mesh goes on across periodic sides")
 
 
 class MicrostructureSection(Section):
@@ -145,8 +162,9 @@ class MicrostructureSection(Section):
         "for a power diagram), relative to the case file",
         examples=["grains.png"],
     )
-    image: ImageSection | None = Field(None, description="how the image is read (kind image)")
-    mesh: MeshSection | None = Field(None, description="how the mesh is read (kind mesh)")
+    image: ImageSection | None = Field(None, description="how an image is read")
+    mesh: MeshSection | None = Field(None, description="how a mesh is read; leave the table out for the defaults")
+    labels: LabelsSection = subtable(LabelsSection, "what the numbers of an image or a mesh mean")
     pores: Annotated[
         tuple[PoresSection, ...],
         BeforeValidator(_as_tables, json_schema_input_type=PoresSection | list[PoresSection]),

@@ -10,6 +10,7 @@ from phasefield.schema import Integer, Number, Quantity
 
 Length = Annotated[float, Quantity("m", "um", "1e-6 um", "1 m", inclusive=True)]
 Thickness = Annotated[float, Quantity("m", "um", "0 um", "1 m", inclusive=True)]
+CoordinateLength = Annotated[float, Quantity("m", "um", "-1 m", "1 m", inclusive=True)]
 UnlimitedThickness = Annotated[float, Quantity("m", "um", "0 um", infinite=True, inclusive=True)]
 Opening = Annotated[float, Quantity("m", "nm", "0 nm", "1 m")]
 Time = Annotated[float, Quantity("s", minimum="0 s")]

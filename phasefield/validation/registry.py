@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from phasefield.errors import CaseError
 from phasefield.schema import suggestion
+from phasefield.validation.band_rows import v14b
 from phasefield.validation.boundary_rows import v14a
 from phasefield.validation.common import Row
 from phasefield.validation.conservation_rows import v16, v20
@@ -44,7 +45,7 @@ ENTRIES = (
     Entry("V12", "square array of insulating discs: effective conductivity", waits_for="effective conductivities"),
     Entry("V13", "polycrystal with resistive boundaries: law and bounds", waits_for="effective conductivities"),
     Entry("V14a", "grain boundaries tilted against the grid: ions and electrons", v14a),
-    Entry("V14b", "metal along a grain boundary at three widths of its band", waits_for="the study of band widths"),
+    Entry("V14b", "metal along a grain boundary at three widths of its band", v14b),
     Entry("V14c", "flank of a filled grain boundary stays where it is", v14c),
     Entry("V15", "manufactured solution: orders in space and time", v15),
     Entry("V16", "conservation of charge and metal, every case that ships", v16),
