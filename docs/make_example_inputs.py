@@ -1,6 +1,7 @@
 """Write the small synthetic images and the mesh in ``cases/inputs``: one of each kind that can become a ceramic.
 
-Run it after a change of what they should show: ``python docs/make_example_inputs.py``. The same labels come out everywhere.
+Run it after a change of what they should show: ``python docs/make_example_inputs.py``. The same labels come out
+everywhere.
 """
 
 from __future__ import annotations

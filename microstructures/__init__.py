@@ -1,7 +1,7 @@
 """Ceramic microstructures: grains, grain boundaries, pores, second phases and the electrode's surface on a grid."""
 
 from microstructures.assemble import Kind, assemble, build
-from microstructures.coverage import pore_coverage, pore_surface_density
+from microstructures.coverage import pore_surface_density
 from microstructures.draws import lognormal_per_boundary, uniform_per_boundary
 from microstructures.electrode_surface import MetalSeed, Protrusion, Surface, protrusions, rough_surface
 from microstructures.images import ImageSource, Labels, Phases, from_image
@@ -12,7 +12,7 @@ from microstructures.normals import boundary_normals
 from microstructures.orientations import misorientation_angles, random_orientations, special_boundaries
 from microstructures.paths import bottleneck_pressure
 from microstructures.plain_grains import bicrystal, bricks, single_crystal
-from microstructures.pores import Particles, Pores, place_pores
+from microstructures.pores import Particles, Pores
 from microstructures.random_grains import grains_of_centres, laguerre, voronoi
 from microstructures.structure import Microstructure
 from microstructures.tessellation import Tessellation
@@ -45,8 +45,6 @@ __all__ = [
     "lognormal_per_boundary",
     "misorientation_angles",
     "place_inclusions",
-    "place_pores",
-    "pore_coverage",
     "pore_surface_density",
     "protrusions",
     "random_orientations",

@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+
+from microstructures.compiled import njit, prange
 
 
 @njit(cache=True)

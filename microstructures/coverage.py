@@ -155,11 +155,6 @@ def _on_faces(plane: np.ndarray, spacing: float) -> np.ndarray:
     return np.where(np.abs(index - nearest) < 1e-6, nearest, index) * spacing
 
 
-def pore_coverage(grid: Grid, centres: np.ndarray, radius: float) -> np.ndarray:
-    """Return the share of each cell inside balls of one radius, ``grid.shape``; see `coverage`."""
-    return coverage(grid, balls(centres, radius))
-
-
 def subsample_offsets(grid: Grid) -> np.ndarray:
     """Return the centres of a cell's sub-cells relative to its own centre [m], ``(n, axes)``.
 

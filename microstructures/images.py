@@ -21,7 +21,7 @@ from scipy import ndimage
 from microstructures.labels import from_labels
 from microstructures.structure import Microstructure
 from microstructures.tessellation import ceramic_box
-from phasefield.grid import Grid
+from phasefield.grid import Grid, Lateral
 from phasefield.grid_labels import label_connected
 
 SHOWN = 12  # labels that a message lists
@@ -49,7 +49,7 @@ class Phases:
     second_phase: tuple[int, ...] = ()
 
     def meaning(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        """Return for each of ``values`` whether it is a grain, a pore, …, bool arrays; refuse those without one meaning."""
+        """Return which of ``values`` are grains, pores, …, bool arrays; refuse values without one meaning."""
         named = {
             "grains": np.zeros(values.shape, dtype=bool),
             "pore": np.isin(values, self.pore),
@@ -100,10 +100,10 @@ class ImageSource:
     voxel_size : along x, y (and z) of the simulation [m].
     phases : what the labels mean.
     axes : along which axes the columns, rows (downwards) and pages of an image run, or the axes of an array:
-        ``("y", "x")`` puts the electrode at the top of an image. None: ``("x", "-y", "z")`` for images, ``("x", "y", "z")``
-        for arrays.
-    origin : corner of the part that is used, along x, y (and z) of the simulation from the image's corner where they are
-        smallest [m]; None: that corner. It comes to lie on the electrode plane.
+        ``("y", "x")`` puts the electrode at the top of an image. None: ``("x", "-y", "z")`` for images,
+        ``("x", "y", "z")`` for arrays.
+    origin : corner of the part that is used, along x, y (and z) of the simulation from the image's corner where they
+        are smallest [m]; None: that corner. It comes to lie on the electrode plane.
     size : of the part that is used [m]; None: all the rest. Where it is larger than the ceramic, its beginning is used.
     repeats : whether the part goes on across periodic sides; if not, no boundary is put there.
     """
@@ -139,7 +139,7 @@ def from_image(image: ImageSource, grid: Grid, electrode_plane: float, band_widt
     """
     lower, upper = ceramic_box(grid, electrode_plane)
     values, start = _part(image, grid, upper - lower)
-    found = separate(values, image.phases, image.voxel_size, "periodic" if image.repeats else "mirror")
+    found = separate(values, image.phases, image.voxel_size, grid.lateral if image.repeats else "mirror")
     first = int(np.searchsorted(grid.centres(0), electrode_plane))
     places = [np.arange(n + 1) * d for n, d in zip(grid.shape, grid.spacing, strict=True)]
     places[0] = places[0][first:] - electrode_plane
@@ -157,9 +157,7 @@ def from_image(image: ImageSource, grid: Grid, electrode_plane: float, band_widt
     )
 
 
-def separate(
-    labels: np.ndarray, phases: Phases, voxel_size: tuple[float, ...], lateral: Literal["periodic", "mirror"]
-) -> Separated:
+def separate(labels: np.ndarray, phases: Phases, voxel_size: tuple[float, ...], lateral: Lateral) -> Separated:
     """Tell grains from other phases and give every voxel without a grain to the nearest one.
 
     ``labels`` : whole numbers, x along axis 0. ``lateral`` : whether regions go on across the sides.
@@ -268,7 +266,8 @@ def _part(image: ImageSource, grid: Grid, needed: np.ndarray) -> tuple[np.ndarra
     size = whole - origin if image.size is None else np.array(image.size)
     if np.any(origin + size > whole + 1e-6 * voxel):
         raise ValueError(
-            f"the part of {image.file.name} from {_um(origin)} on, {_um(size)}, reaches beyond the image of {_um(whole)}"
+            f"the part of {image.file.name} from {_um(origin)} on, {_um(size)}, "
+            f"reaches beyond the image of {_um(whole)}"
         )
     if np.any(size < needed - 1e-6 * voxel):
         what = "is" if image.origin is None and image.size is None else f"is {_um(whole)}, the part of it that is used"
@@ -301,7 +300,7 @@ def _nearest_voxel(edges: np.ndarray, count: int) -> np.ndarray:
 
 
 def _coverage(mask: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
-    """Return the share of each cell that a mask of voxels covers; along axes with coarser voxels it is the nearest one's."""
+    """Return the share of each cell that a mask covers; along axes with coarser voxels that of the nearest one."""
     if not mask.any():
         return np.zeros([len(edge) - 1 for edge in edges])
     share = mask.astype(np.float32)

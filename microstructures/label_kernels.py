@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+
+from microstructures.compiled import njit, prange
 
 STEPS = 6  # of the inverse iteration for a normal; each gains a digit or more
 NEARER = 0.999  # a face is passed on if that makes the square of a distance less than this share of what it was
@@ -49,8 +50,8 @@ def _alike(padded, cell, stride, step, along, found, sign):
     """List the faces between the same two labels near a face; return how many.
 
     ``cell`` : flat number of the cell before the face in the middle; ``stride`` : to the next cell along its axis, and
-    along all three. ``step``, ``along`` : from there to the cell before each face nearby, and that face's axis. ``sign`` :
-    1 where the first label is before the face as it is in the middle, -1 where it is behind.
+    along all three. ``step``, ``along`` : from there to the cell before each face nearby, and that face's axis.
+    ``sign`` : 1 where the first label is before the face as it is in the middle, -1 where it is behind.
     """
     first, second = padded[cell], padded[cell + stride[0]]
     count = 0
@@ -68,7 +69,10 @@ def _alike(padded, cell, stride, step, along, found, sign):
 
 @njit(cache=True)
 def _one_side(found, sign, count, along, near):
-    """Keep the faces that lead to the same side as those close by: others are the far side of a thin grain. Return how many."""
+    """Keep the faces that lead to the same side as those close by; return how many.
+
+    The others are the far side of a thin grain.
+    """
     m0, m1, m2 = 0.0, 0.0, 0.0
     for n in range(count):
         weight = max(near[found[n]], 0.0) * sign[n]
@@ -86,7 +90,7 @@ def _one_side(found, sign, count, along, near):
 
 @njit(cache=True)
 def _sums(found, sign, count, along, place, weight, sums):
-    """Write Σ w, Σ w x (3), Σ w xx (6: 00 01 02 11 12 22) and Σ w e (3) over faces, x their places, e their directions."""
+    """Write Σ w, Σ w x (3), Σ w xx (6: 00 01 02 11 12 22) and Σ w e (3), x the faces' places, e their directions."""
     sums[:] = 0.0
     for n in range(count):
         face = found[n]
@@ -106,10 +110,10 @@ def _sums(found, sign, count, along, place, weight, sums):
 
 @njit(cache=True)
 def _bulge(found, count, place, weight, normal, bend):
-    """Return by how much the middle of a curved surface stands out from the mean of the faces around it, along ``normal``.
+    """Return by how much the middle of a curved surface stands out of the mean of the faces around, along ``normal``.
 
-    The faces' heights above their mean plane are fitted with a multiple of the square of their distance from the normal;
-    ``bend`` holds it back.
+    The faces' heights above their mean plane are fitted with a multiple of the square of their distance from the
+    normal; ``bend`` holds it back.
     """
     w, height, square, both, fourth = 0.0, 0.0, 0.0, 0.0, 0.0
     for n in range(count):
@@ -131,8 +135,8 @@ def _bulge(found, count, place, weight, normal, bend):
 def _flattest(sums, trust, normal):
     """Write the normal of the plane nearest to the places in ``sums``, on the side to which their steps lead.
 
-    It makes Σ w ((x - mean)·n)² / Σ w - trust (n·m)² least, m the mean direction of the steps: where faces are few, m
-    decides, elsewhere the places. Inverse iteration from m with cofactors, which no singular matrix can stop.
+    It makes Σ w ((x - mean)·n)² / Σ w - trust (n·m)² least, m the mean direction of the steps: where faces are
+    few, m decides, elsewhere the places. Inverse iteration from m with cofactors, which no singular matrix can stop.
     """
     w = sums[0]
     x, y, z = sums[1] / w, sums[2] / w, sums[3] / w
@@ -160,12 +164,12 @@ def _flattest(sums, trust, normal):
 
 @njit(parallel=True, cache=True)
 def fit_planes(padded, halo, spacing, trust, bend, axis, before, window, normal, point):
-    """Fit a plane to the surroundings of each face along one axis: its unit normal and its point nearest to the face's centre.
+    """Fit a plane to the surroundings of each face along one axis: its normal and its point next to the face's centre.
 
-    Normals lead from the smaller label to the larger. ``padded`` : labels with ``halo`` cells more on both sides of each
-    axis; ``window`` : the faces around a face as (step, along, place, weight, near), see `_alike`, their centres from that
-    of the face, how much they weigh in the fit and in telling sides; ``normal``, ``point`` : float32, ``(n_faces, 3)``;
-    the unit of length is that of ``spacing``.
+    Normals lead from the smaller label to the larger. ``padded`` : labels with ``halo`` cells more on both sides of
+    each axis; ``window`` : the faces around a face as (step, along, place, weight, near): see `_alike`, their centres
+    from that of the face, how much they weigh in the fit and in telling sides; ``normal``, ``point`` : float32,
+    ``(n_faces, 3)``; the unit of length is that of ``spacing``.
     """
     step, along, place, weight, near = window
     height, depth = padded.shape[1], padded.shape[2]

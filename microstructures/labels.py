@@ -89,8 +89,8 @@ def from_labels(
         phase or metal; what they are in the electrode does not matter. Numbers may have gaps, which are closed.
     electrode_plane : where the ceramic begins along x [m].
     band_width : w, width of the band that stands for a grain boundary [m].
-    pore_fraction, second_phase_fraction, metal_fraction : shares of each cell, ``grid.shape``; None for none. Metal sits
-        in space of its own, which counts as pore.
+    pore_fraction, second_phase_fraction, metal_fraction : shares of each cell, ``grid.shape``; None for none. Metal
+        sits in space of its own, which counts as pore.
     repeats : whether grains go on across periodic sides; if not, no boundary is put there.
 
     Boundaries inside pores and second phases are where the labels are, but they do not count as area.
@@ -104,11 +104,7 @@ def from_labels(
         raise ValueError(f"band_width must be positive, not {band_width:g} m")
     ceramic = grid.centres(0) >= electrode_plane
     grain_id = _numbered(labels, grid, ceramic)
-    pores = _share(pore_fraction, "pores", grid, ceramic)
-    second = _share(second_phase_fraction, "second phase", grid, ceramic)
-    metal = _share(metal_fraction, "metal", grid, ceramic)
-    if np.any(pores + second + metal > 1.0 + 1e-6):
-        raise ValueError("pores, second phase and metal together fill more than some cells have room for")
+    pores, second, metal = _shares(grid, ceramic, pore_fraction, second_phase_fraction, metal_fraction)
     box = _box(grid, repeats)
     faces = _planes(grain_id, box)
     pairs, row = _pairs(grain_id, faces, box)
@@ -136,7 +132,7 @@ def from_labels(
 
 
 def boundary_normals(structure: Microstructure, repeats: bool = True) -> np.ndarray:
-    """Return the unit normals of the boundary nearest to each cell, float32 ``(*grid.shape, axes)``; 0 without boundary.
+    """Return the unit normals of the boundary nearest to each cell, float32 ``(*grid.shape, axes)``; 0 if there is none.
 
     They lead from the grain with the smaller number to that with the larger. ``repeats`` : as in `from_labels`.
     """
@@ -164,17 +160,21 @@ def _numbered(labels: np.ndarray, grid: Grid, ceramic: np.ndarray) -> np.ndarray
     return grain_id
 
 
-def _share(values: np.ndarray | None, name: str, grid: Grid, ceramic: np.ndarray) -> np.ndarray:
-    """Return the share of each cell that something fills, float ``grid.shape``; 0 in the electrode."""
-    share = np.zeros(grid.shape)
-    if values is None:
-        return share
-    if values.shape != grid.shape:
-        raise ValueError(f"{name}: {values.shape} cells do not fit a grid of {grid.shape}")
-    share[ceramic] = values[ceramic]
-    if not np.all((share >= 0.0) & (share <= 1.0)):
-        raise ValueError(f"{name}: shares of cells lie between 0 and 1")
-    return share
+def _shares(grid: Grid, ceramic: np.ndarray, *given: np.ndarray | None) -> list[np.ndarray]:
+    """Return the shares of each cell that pores, second phase and metal fill, ``grid.shape``; 0 in the electrode."""
+    shares = []
+    for name, values in zip(("pores", "second phase", "metal"), given, strict=True):
+        share = np.zeros(grid.shape)
+        if values is not None:
+            if values.shape != grid.shape:
+                raise ValueError(f"{name}: {values.shape} cells do not fit a grid of {grid.shape}")
+            share[ceramic] = values[ceramic]
+        if not np.all((share >= 0.0) & (share <= 1.0)):
+            raise ValueError(f"{name}: shares of cells lie between 0 and 1")
+        shares.append(share)
+    if np.any(sum(shares) > 1.0 + 1e-6):
+        raise ValueError("pores, second phase and metal together fill more than some cells have room for")
+    return shares
 
 
 def _box(grid: Grid, repeats: bool) -> _Box:
@@ -248,7 +248,7 @@ def _pairs(grain_id: np.ndarray, faces: _Faces, box: _Box) -> tuple[np.ndarray, 
 
 
 def _nearest(region: np.ndarray, faces: _Faces, box: _Box) -> np.ndarray:
-    """Return the face nearest to each cell on the boundary of its own region, int32, shape of ``region``; -1 for none."""
+    """Return the nearest face on the boundary of each cell's own region, int32, shape of ``region``; -1 for none."""
     from microstructures.label_kernels import seed_cells, sweep
 
     nearest = np.full(box.shape, -1, dtype=np.int32)
@@ -298,7 +298,10 @@ def _sheets(
 
 
 def _area(faces: _Faces, solid: np.ndarray, box: _Box, grid: Grid) -> float:
-    """Return the area of boundary in the solid [m^2]; in 2-D length [m]. A face stands for the share |n_axis| of its own."""
+    """Return the area of boundary in the solid [m^2]; in 2-D length [m].
+
+    A face stands for the share |n_axis| of its own area.
+    """
     flat = solid.ravel()
     share = np.abs(faces.normal[np.arange(faces.axis.size), faces.axis]).astype(float)
     share *= 0.5 * (flat[faces.before] + flat[box.after(faces)])

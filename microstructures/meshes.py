@@ -1,7 +1,8 @@
 """Microstructures from meshes with a label per element, in any format that meshio reads.
 
-The mesh is sampled at the centres of the grid's cells. Its coordinates are those of the simulation: x is the direction of
-plating, a two-dimensional mesh lies in z = 0.
+The mesh is sampled at the centres of the grid's cells. Its coordinates are those of the simulation: x is the direction
+of plating, a two-dimensional mesh lies in the plane of x and y. VTK takes what is up to about a thousandth of an
+element outside of it for inside.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class MeshSource:
     unit : length of the mesh's unit [m].
     phases : what the labels mean.
     array : name of the labels, whole numbers on the elements; None if there is only one array.
-    origin : corner of the part that is used, in the mesh's coordinates [m]; None: where the mesh's are smallest. It comes
-        to lie on the electrode plane.
+    origin : corner of the part that is used, in the mesh's coordinates [m]; None: where the mesh's are smallest. It
+        comes to lie on the electrode plane.
     repeats : whether the part goes on across periodic sides; if not, no boundary is put there.
     """
 
@@ -93,10 +94,8 @@ def _elements(source: MeshSource, dimension: int) -> meshio.Mesh:
     chosen = [n for n, block in enumerate(mesh.cells) if block.type in wanted]
     if not chosen:
         kinds = ", ".join(sorted({block.type for block in mesh.cells})) or "none"
-        raise ValueError(
-            f"a box of {dimension} axes needs a mesh of {'triangles or quads' if dimension == 2 else 'solid elements'}, "
-            f"and the elements of {name} are: {kinds}"
-        )
+        needed = "triangles or quads" if dimension == 2 else "solid elements"
+        raise ValueError(f"a box of {dimension} axes needs a mesh of {needed}, and the elements of {name} are: {kinds}")
     arrays = sorted(mesh.cell_data)
     array = source.array or (arrays[0] if len(arrays) == 1 else "")
     if array not in arrays:

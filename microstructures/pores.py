@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from microstructures.channels import channels
-from microstructures.coverage import SUBSAMPLES, Bodies, balls, pore_coverage, pore_surface_density, subsample_offsets
+from microstructures.coverage import Bodies, balls
 from microstructures.sites import (
     LAST_BITS,
     MOST_POINTS,
@@ -24,18 +24,6 @@ from microstructures.sites import (
 )
 from microstructures.tessellation import Tessellation, axes_with_grains, ceramic_box
 from phasefield.grid import Grid
-
-__all__ = [
-    "SUBSAMPLES",
-    "Particles",
-    "Pores",
-    "particle_bodies",
-    "place_pores",
-    "pore_bodies",
-    "pore_coverage",
-    "pore_surface_density",
-    "subsample_offsets",
-]
 
 PORE_STREAM = 1  # of the first population of pores; others follow after these:
 MORE_PORES, PARTICLES = 1000, 2000
@@ -166,14 +154,6 @@ def particle_bodies(
     fraction = _checked("fraction", particles.fraction, particles)
     request = _Request("a share of particles", "particles", fraction, region.volume, region.axes, particles)
     return _balls(tessellation, region, request, seed, PARTICLES + population, obstacles)
-
-
-def place_pores(
-    tessellation: Tessellation, grid: Grid, electrode_plane: float, pores: Pores, seed: int
-) -> tuple[np.ndarray, float]:
-    """Return the centres ``(n, axes)`` [m] and the one radius [m] of pores of one size, as `pore_bodies` chooses them."""
-    bodies = pore_bodies(tessellation, grid, electrode_plane, pores, seed)
-    return bodies.start, float(bodies.radius[0])
 
 
 def _checked(name: str, share: float | None, asked: Pores | Particles) -> float:

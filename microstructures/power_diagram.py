@@ -15,7 +15,8 @@ from itertools import combinations, product
 import numpy as np
 from scipy.spatial import ConvexHull
 
-FIRST_MARGIN = 2.0  # how far around the box images are taken at first, in mean distances of seeds
+FIRST_MARGIN = 3.0  # how far around the box images are taken at first, in mean distances of seeds
+EXACT = 1e-9  # of the box's volume: round-off of the cells'
 LEAST_MEASURE = 1e-6  # facets and edges below are round-off: images that meet in one point
 
 
@@ -33,9 +34,7 @@ class PowerDiagram:
     distance : ``(n_facets,)`` between the two seeds.
     measure : ``(n_facets,)`` area; in 2-D length, in 1-D 1.
     volume, centroid : of the cells, ``(n,)``, ``(n, axes)``; 0 and nan of a seed without cell.
-    junctions : ``(k, axes)`` corners inside the box where three cells (3-D: four) of different seeds meet, sorted.
-    edges : ``(k, 2, axes)`` ends of the edges whose middles lie inside the box: 2-D facets, 3-D lines where three cells of
-        different seeds meet; sorted by their middles.
+    simplices, corners, origin, low, high : of the triangulation; seeds, images, box.
     """
 
     seed: np.ndarray
@@ -46,8 +45,24 @@ class PowerDiagram:
     measure: np.ndarray
     volume: np.ndarray
     centroid: np.ndarray
-    junctions: np.ndarray
-    edges: np.ndarray
+    simplices: np.ndarray
+    corners: np.ndarray
+    origin: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @property
+    def junctions(self) -> np.ndarray:
+        """Return the corners in the box where three cells (3-D: four) of different seeds meet, ``(k, axes)``, sorted."""
+        return _junctions(self.corners, self.origin[self.simplices], self.low, self.high)
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Return the ends of the edges whose middles lie in the box, ``(k, 2, axes)``, sorted by their middles.
+
+        In 2-D they are the facets, in 3-D the lines where three cells of different seeds meet.
+        """
+        return _edges(self.simplices, self.corners, self.origin, self.low, self.high)
 
 
 def power_diagram(
@@ -63,19 +78,14 @@ def power_diagram(
     if positions.shape[1] == 1:
         return _line(positions[:, 0], weights, low[0], high[0])
     spacing = float((np.prod(high - low) / len(positions)) ** (1.0 / positions.shape[1]))
-    margin = FIRST_MARGIN * spacing
+    margin, box = FIRST_MARGIN * spacing, float(np.prod(high - low))
     while True:
         points, origin = _with_images(positions, low, high, periodic, margin)
         simplices, corners = _corners(points, weights[origin])
-        # A seed beyond the margin could only matter where a corner of a cell is that far away from its seeds.
-        inner = np.all((corners >= low - 0.5 * margin) & (corners <= high + 0.5 * margin), axis=1)
-        used = inner & np.any(simplices < len(positions), axis=1)
-        first = simplices[used, 0]
-        power = np.sum((corners[used] - points[first]) ** 2, axis=1) - weights[origin[first]]
-        reach = math.sqrt(max(0.0, float((power + weights.max()).max(initial=0.0))))
-        whole = used.any() and not np.any(np.any(simplices < len(positions), axis=1) & ~inner)
-        if (whole and reach <= 0.5 * margin) or margin > 4.0 * float((high - low).max()):
-            return _assemble(points, origin, weights, simplices, corners, low, high, len(positions))
+        made = _assemble(points, origin, weights, simplices, corners, low, high, len(positions))
+        # An image that is missing leaves too much to others: the cells fill the box only if none that matters is.
+        if abs(float(made.volume.sum()) - box) <= EXACT * box or margin > 4.0 * float((high - low).max()):
+            return made
         margin *= 1.5
 
 
@@ -144,16 +154,7 @@ def _assemble(
     normal = step / distance[:, None]
     offset = 0.5 * (distance + (weights[seed] - weights[origin[beyond]]) / distance)
 
-    # corners of a facet in their order around it, then triangles (2-D: the segment) that share the first of them
-    middle = np.stack([np.bincount(row, c) for c in corners[corner].T], axis=1) / np.bincount(row)[:, None]
-    order = np.lexsort((_angle(corners[corner] - middle[row], normal[row]), row))
-    row, corner = row[order], corner[order]
-    start = np.searchsorted(row, np.arange(len(key)))
-    place = np.arange(row.size) - start[row]
-    size = np.bincount(row, minlength=len(key))
-    tip = np.flatnonzero((place >= axes - 2) & (place < size[row] - 1))
-    simplex = np.stack([corner[start[row[tip]]], corner[tip], corner[tip + 1]][3 - axes :], axis=1)
-    owner = row[tip]
+    simplex, owner = _triangles(row, corner, corners, normal)
     spokes = corners[simplex] - points[seed[owner], None]
     area = _measures(spokes)
     measure = np.bincount(owner, area, len(key))
@@ -173,9 +174,30 @@ def _assemble(
         measure=measure[real],
         volume=volume,
         centroid=centroid,
-        junctions=_junctions(corners, origin[simplices], low, high),
-        edges=_edges(simplices, corners, origin, low, high),
+        simplices=simplices,
+        corners=corners,
+        origin=origin,
+        low=low,
+        high=high,
     )
+
+
+def _triangles(
+    row: np.ndarray, corner: np.ndarray, corners: np.ndarray, normal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut facets into triangles that share a corner (2-D: segments); returns their corners and the facet of each.
+
+    ``row``, ``corner`` : a facet and one of its corners, in any order. ``normal`` : of the facets.
+    """
+    axes, count = normal.shape[1], len(normal)
+    middle = np.stack([np.bincount(row, c) for c in corners[corner].T], axis=1) / np.bincount(row)[:, None]
+    order = np.lexsort((_angle(corners[corner] - middle[row], normal[row]), row))
+    row, corner = row[order], corner[order]
+    start = np.searchsorted(row, np.arange(count))
+    place = np.arange(row.size) - start[row]
+    size = np.bincount(row, minlength=count)
+    tip = np.flatnonzero((place >= axes - 2) & (place < size[row] - 1))
+    return np.stack([corner[start[row[tip]]], corner[tip], corner[tip + 1]][3 - axes :], axis=1), row[tip]
 
 
 def _angle(relative: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -251,6 +273,9 @@ def _line(x: np.ndarray, weights: np.ndarray, low: float, high: float) -> PowerD
         measure=np.ones(seed.size),
         volume=volume,
         centroid=centroid,
-        junctions=np.zeros((0, 1)),
-        edges=np.zeros((0, 2, 1)),
+        simplices=np.zeros((0, 2), dtype=np.int64),
+        corners=np.zeros((0, 1)),
+        origin=np.zeros(0, dtype=np.int64),
+        low=np.array([low]),
+        high=np.array([high]),
     )

@@ -17,11 +17,11 @@ from microstructures import (
     bricks,
     build,
     lognormal_per_boundary,
-    place_pores,
-    pore_coverage,
     pore_surface_density,
     voronoi,
 )
+from microstructures.coverage import balls, coverage
+from microstructures.pores import pore_bodies
 from phasefield.grid import Grid, Lateral
 
 UM = 1e-6
@@ -220,7 +220,8 @@ def test_pores_sit_apart_on_lines_where_three_grains_meet(lateral: Lateral, make
     grains = make(grid, 2.0 * UM, 6.0 * UM)
     drawn = set()
     for seed in range(5):
-        centres, radius = place_pores(grains, grid, 2.0 * UM, Pores(0.02, 1.0 * UM), seed)
+        bodies = pore_bodies(grains, grid, 2.0 * UM, Pores(0.02, 1.0 * UM), seed)
+        centres, radius = bodies.start, bodies.radius[0]
         drawn.add(centres.tobytes())
         assert len(centres) * BALL * radius**3 == pytest.approx(0.02 * np.prod(size - [2.0 * UM, 0.0, 0.0]), rel=1e-12)
         assert 0.7 * UM <= radius <= 1.3 * UM
@@ -268,7 +269,7 @@ def test_pores_do_not_touch_across_any_periodic_side() -> None:
     two = Pores(2.0 * BALL / (22.0 * 22.0 * 20.0), 1.0 * UM)
     taken = set()
     for seed in range(30):
-        centres, _ = place_pores(grains, grid, 2.0 * UM, two, seed)
+        centres = pore_bodies(grains, grid, 2.0 * UM, two, seed).start
         taken.add(tuple(sorted(near_sides.tolist().index(c) for c in centres.tolist())))
     assert taken == {(0, 2), (0, 3), (1, 2), (1, 3)}
 
@@ -276,7 +277,7 @@ def test_pores_do_not_touch_across_any_periodic_side() -> None:
 @pytest.mark.parametrize("centre", [(5.0, 4.0, 3.0), (4.87, 0.03, 3.1), (5.13, 7.9, 0.2), (5.0, 0.0, 6.0)])
 def test_coverage_of_a_ball_is_its_volume_wherever_it_lies(centre: tuple[float, float, float]) -> None:
     grid = Grid((21, 20, 15), (0.5 * UM, 0.4 * UM, 0.4 * UM))
-    share = pore_coverage(grid, np.array([centre]) * UM, 1.5 * UM)
+    share = coverage(grid, balls(np.array([centre]) * UM, 1.5 * UM))
     assert share.sum() * grid.cell_volume == pytest.approx(BALL * (1.5 * UM) ** 3, rel=3e-3)
     points = np.stack(grid.meshgrid(), axis=-1).reshape(-1, 3)
     distance = np.linalg.norm(lateral_steps(points, np.array([centre]) * UM, grid)[:, 0], axis=1).reshape(grid.shape)
@@ -292,7 +293,7 @@ def test_the_surface_of_a_ball_is_that_of_geometry_also_across_periodic_sides(
     centre: tuple[float, float, float], radius: float
 ) -> None:
     grid = Grid((21, 20, 15), (0.5 * UM, 0.4 * UM, 0.4 * UM))
-    share = pore_coverage(grid, np.array([centre]) * UM, radius * UM)
+    share = coverage(grid, balls(np.array([centre]) * UM, radius * UM))
     surface = pore_surface_density(share, grid).sum() * grid.cell_volume
     assert surface == pytest.approx(4.0 * np.pi * (radius * UM) ** 2, rel=0.03, abs=0.0)
 
