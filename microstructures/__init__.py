@@ -7,6 +7,7 @@ from microstructures.electrode_surface import MetalSeed, Protrusion, Surface, pr
 from microstructures.images import ImageSource, Labels, Phases, from_image
 from microstructures.inclusions import Inclusions, place_inclusions
 from microstructures.labels import from_labels
+from microstructures.measure import Measured, measure
 from microstructures.meshes import MeshSource, from_mesh
 from microstructures.normals import boundary_normals
 from microstructures.orientations import misorientation_angles, random_orientations, special_boundaries
@@ -22,6 +23,7 @@ __all__ = [
     "Inclusions",
     "Kind",
     "Labels",
+    "Measured",
     "MeshSource",
     "MetalSeed",
     "Microstructure",
@@ -43,6 +45,7 @@ __all__ = [
     "grains_of_centres",
     "laguerre",
     "lognormal_per_boundary",
+    "measure",
     "misorientation_angles",
     "place_inclusions",
     "pore_surface_density",

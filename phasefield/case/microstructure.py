@@ -121,7 +121,9 @@ class MeshSection(Section):
     array: Text | None = Field(None, description="name of the numbers; may be left out if there is one array only")
     unit: Length = preset("1 um", description="length of 1 in the mesh")
     origin: tuple[CoordinateLength, ...] | None = Field(
-        None, description="corner of the part that is used, in the mesh's coordinates; default: its lowest", examples=[["0 um", "0 um"]]
+        None,
+        description="corner of the part that is used, in the mesh's coordinates; default: its lowest",
+        examples=[["0 um", "0 um"]],
     )
     repeats: Flag = Field(False, description="whether the mesh goes on across periodic sides")
 
