@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from phasefield.backends.common import reservoir_area
 from phasefield.case import load_case
 from phasefield.case.changes import case_texts, input_names
+from phasefield.cli.cases import new
 from phasefield.errors import CaseError
 from phasefield.grid_labels import label_connected
+from phasefield.run import resume, run
 from phasefield.setup import Setup, build_setup
 
 UM = 1e-6
@@ -26,9 +29,9 @@ def setup_of(overrides: dict[str, str], name: str = "llzo_grain_boundary") -> Se
 def case_file(folder: Path, change: dict[str, str], name: str = "llzo_grain_boundary") -> Path:
     """Write a small case with parts of its text replaced."""
     text = load_case(name).source_text.replace('size = ["68.8 um", "48 um"]', 'size = ["44.8 um", "24 um"]')
-    for old, new in change.items():
+    for old, put in change.items():
         assert old in text, old
-        text = text.replace(old, new)
+        text = text.replace(old, put)
     path = folder / "made.toml"
     path.write_text(text, encoding="utf-8")
     return path
@@ -195,3 +198,26 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
 def test_what_cannot_be_made_is_refused_with_a_sentence(overrides: dict[str, str], words: str) -> None:
     with pytest.raises(CaseError, match=words):
         setup_of(overrides)
+
+
+SHORT_RUN = {"protocol.capacity": "0.0004 mAh/cm^2", "output.fields": '["metal_fraction"]'}
+
+
+def test_a_result_holds_its_image_and_runs_again_from_itself(tmp_path: Path) -> None:
+    case = load_case("llzo_from_image", SHORT_RUN)
+    run(case, tmp_path / "one")
+    kept = tmp_path / "one" / "inputs" / "grains_2d.png"
+    assert kept.read_bytes() == (case.source.parent / "inputs" / "grains_2d.png").read_bytes()
+    again = load_case(tmp_path / "one" / "case.toml")
+    assert again.microstructure.file == case.microstructure.file
+    more = {"protocol.capacity": "0.0006 mAh/cm^2"}
+    assert resume(tmp_path / "one", more).summary["outcome"] == "capacity"
+    Image.open(kept).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(kept)
+    with pytest.raises(CaseError, match="grains_2d.png: sha256"):
+        resume(tmp_path / "one", {"protocol.capacity": "0.0008 mAh/cm^2"})
+
+
+def test_a_new_case_takes_the_file_along_that_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    new("mine", "llzo_from_image")
+    assert load_case("mine.toml").microstructure.file == load_case("llzo_from_image").microstructure.file

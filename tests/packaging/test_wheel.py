@@ -68,7 +68,7 @@ def test_packages_come_from_the_wheel(command: Command, environment: Path, packa
 
 def test_holds_every_data_file(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
-    cases = {f"phasefield/_cases/{file.relative_to(ROOT / 'cases')}" for file in (ROOT / "cases").rglob("*.toml")}
+    cases = {f"phasefield/_cases/{file.relative_to(ROOT / 'cases')}" for file in (ROOT / "cases").rglob("*.*")}
     materials = {str(file.relative_to(ROOT)) for file in (ROOT / "phasefield" / "materials").rglob("*.toml")}
     assert cases
     assert materials
