@@ -20,10 +20,8 @@ from phasefield.grid import Grid
 from phasefield.grid_labels import label_connected
 
 SLAB = 2**21  # cells that are counted at a time
-PERCENTILES = (5, 25, 50, 75, 95)
 # Boundary per volume over crossings per length of random lines: 2 in space, pi / 2 in a plane (Smith and Guttman 1953).
 PER_CROSSING = {1: 1.0, 2: 0.5 * np.pi, 3: 2.0}
-
 # Where the density of cubes turned at random has its last kink, and where it ends.
 CORNER, LARGEST_ANGLE = 2.0 * math.atan(2.0 - math.sqrt(2.0)), 2.0 * math.acos((2.0 + math.sqrt(2.0)) / 4.0)
 
@@ -205,7 +203,7 @@ def _mean_place(counts: np.ndarray, grid: Grid, axis: int) -> np.ndarray:
         return np.asarray((about + np.einsum("gn,gn->g", counts, apart) / total) % length)
 
 
-def equivalent_diameter(volume: np.ndarray, dimension: int) -> np.ndarray:
+def equivalent_diameter(volume: np.ndarray | float, dimension: int) -> np.ndarray:
     """Return the diameter of the ball (2-D: disc) with each volume [m]; in 1-D the length itself."""
     return np.asarray((volume / UNIT_GRAIN[dimension]) ** (1.0 / dimension))
 
@@ -305,6 +303,23 @@ def measure_network(structure: Microstructure) -> Network:
         junctions=junctions,
         band_share=band,
     )
+
+
+def boundary_areas(structure: Microstructure) -> np.ndarray:
+    """Return the area of each boundary inside the ceramic [m^2], ``(n,)``; in 2-D its length [m].
+
+    Of the geometry, else from the faces of cells.
+    """
+    grid, count = structure.grid, len(structure.boundary_pairs)
+    if structure.tessellation is not None:
+        return structure.tessellation.boundary_area / _thickness(grid)
+    area = np.zeros(count)
+    for axis, (weight, row) in enumerate(zip(structure.sheet_weight, structure.sheet_boundary, strict=True)):
+        inner = np.moveaxis(weight, axis, 0)[:-1] > 0.0  # the last face is the first one again, or closed
+        across = 1.0 / np.moveaxis(weight, axis, 0)[:-1][inner]
+        rows = np.moveaxis(row, axis, 0)[:-1][inner]
+        area += np.bincount(rows, across, count) * grid.face_area(axis) / _thickness(grid)
+    return area
 
 
 # --- pores --------------------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ class Microstructure:
     sheet_weight : per axis, on faces (``grid.face_shape(axis)``): |n|_1 of the boundary between the two cells,
         0 where both are of one grain. Corrects the area of the voxel staircase.
     sheet_boundary : per axis, on the same faces: row of ``boundary_pairs`` of that boundary; -1 where there is none.
-    boundary_per_volume : S_V, area of boundary per volume of ceramic (length per area in 2-D) [1/m].
+    boundary_per_volume : S_V, area of boundary per volume of ceramic (length per area in 2-D) [1/m]; of a geometry all of
+        it, of labels what lies outside of pores and particles.
     electrode_plane : where the ceramic begins along x, on average [m].
     electrode_surface : where it begins in each column, ``grid.shape[1:]`` [m].
     tessellation : the geometry that was drawn; None if there is none (segmented images).

@@ -20,6 +20,7 @@ LIBRARIES = {
     "fipy": "the referee of the solver",
     "sympy": "sources of the manufactured solution",
     "meshio": "meshes in and out",
+    "pillow": "images in",
     "vtk": "field files",
     "pyvista": "fields in Python",
     "matplotlib": "pictures, also of 3-D runs",
