@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import ndtr
@@ -54,7 +55,8 @@ class Network:
 
     Parameters
     ----------
-    intercept : by axis, mean length between boundaries of lines along it [m]; infinite without any.
+    intercept : by axis, mean length of grains along lines [m]; the ceramic's ends end them, too. Infinite if lines run on
+        in one grain across periodic sides.
     per_volume : S_V, area of boundary per volume of ceramic [1/m]: of the geometry, else of smoothed labels.
     per_volume_of_faces : from the faces of cells between two grains, each with the area that it stands for.
     per_volume_of_intercepts : from the intercepts, as if boundaries lay in all directions alike.
@@ -286,7 +288,8 @@ def measure_network(structure: Microstructure) -> Network:
             # a boundary of area A is drawn as a staircase of area |n|_1 A
             area += float(np.sum(1.0 / across)) * grid.face_area(axis) / thickness
         length = ceramic * grid.spacing[axis]
-        intercept[AXES[axis]] = length / found if found else np.inf
+        chords = _chords(structure.grain_id, axis, axis > 0 and grid.lateral == "periodic")
+        intercept[AXES[axis]] = length / chords if chords else np.inf
         crossings += found / length / dimension
     lines = junctions = None
     if tessellation is not None:
@@ -303,6 +306,22 @@ def measure_network(structure: Microstructure) -> Network:
         junctions=junctions,
         band_share=band,
     )
+
+
+def _chords(grain_id: np.ndarray, axis: int, periodic: bool) -> int:
+    """Return how many pieces inside one grain the lines of cells along an axis are cut into."""
+    if axis == 0:
+        chords = int(np.count_nonzero(grain_id[0]))
+        for before, layer in pairwise(grain_id):
+            chords += int(np.count_nonzero((layer != before) & (layer > 0)))
+        return chords
+    chords = 0
+    for slab in _slabs(grain_id.shape):
+        lines = np.moveaxis(grain_id[slab], axis, 0)
+        before = lines[-1] if periodic else np.zeros_like(lines[0])
+        chords += int(np.count_nonzero((lines[0] != before) & (lines[0] > 0)))
+        chords += int(np.count_nonzero((lines[1:] != lines[:-1]) & (lines[1:] > 0)))
+    return chords
 
 
 def boundary_areas(structure: Microstructure) -> np.ndarray:

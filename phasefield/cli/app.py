@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 import phasefield
-from phasefield.cli import cases, converge, crosscheck, doctor, export, materials, plot, runs, study, validate
+from phasefield.cli import (
+    cases,
+    converge,
+    crosscheck,
+    doctor,
+    export,
+    materials,
+    microstructure,
+    plot,
+    runs,
+    study,
+    validate,
+)
 
 app = typer.Typer(
     name="phasefield",
@@ -25,6 +37,7 @@ app.command()(cases.check)
 app.command("cases")(cases.list_all)
 app.command()(cases.new)
 app.command("materials")(materials.show)
+app.command()(microstructure.microstructure)
 app.command()(plot.plot)
 app.command()(export.export)
 app.command()(converge.converge)
