@@ -55,8 +55,8 @@ class Network:
 
     Parameters
     ----------
-    intercept : by axis, mean length of grains along lines [m]; the ceramic's ends end them, too. Infinite if lines run on
-        in one grain across periodic sides.
+    intercept : by axis, mean length of grains along lines [m]; the ceramic's ends end them, too. Infinite if lines run
+        on in one grain across periodic sides.
     per_volume : S_V, area of boundary per volume of ceramic [1/m]: of the geometry, else of smoothed labels.
     per_volume_of_faces : from the faces of cells between two grains, each with the area that it stands for.
     per_volume_of_intercepts : from the intercepts, as if boundaries lay in all directions alike.
@@ -104,8 +104,8 @@ class Voids:
 class Measured:
     """What a ceramic is like.
 
-    ``dimension`` : 1, 2 or 3. ``volume`` : of the ceramic [m^3], pores counted in; in 2-D [m^2]. ``second_phase`` : its share
-    of the volume. ``largest_solid`` : share of the cells that are no pore which the largest connected region holds.
+    ``dimension`` : 1, 2 or 3. ``volume`` : of the ceramic [m^3], pores counted in; in 2-D [m^2]. ``second_phase`` : its
+    share of the volume. ``largest_solid`` : share of the cells not pore which the largest connected region holds.
     """
 
     dimension: int
@@ -193,7 +193,7 @@ def _slabs(shape: tuple[int, ...]) -> Iterator[slice]:
 
 
 def _mean_place(counts: np.ndarray, grid: Grid, axis: int) -> np.ndarray:
-    """Return the mean coordinate of each grain's cells along an axis [m], ``(n_grains,)``, across periodic sides, too."""
+    """Return the mean coordinate of each grain's cells along an axis [m], ``(n_grains,)``, periodic sides or not."""
     place, length = grid.centres(axis), grid.lengths[axis]
     total = counts.sum(axis=1)
     with np.errstate(invalid="ignore"):  # 0 / 0 of a grain without cells
@@ -245,7 +245,7 @@ def lognormal_density(diameter: np.ndarray, mean: float, width: float) -> np.nda
 
 
 def mackenzie_density(angle: np.ndarray) -> np.ndarray:
-    """Return the density of the misorientations of cubes turned at random, per radian, at angles [rad] (Mackenzie 1958)."""
+    """Return the density of misorientations of cubes turned at random, per radian (Mackenzie 1958); angles in rad."""
     root, cosine, sine = math.sqrt(2.0) - 1.0, np.cos(angle), np.sin(angle)
     beyond_60 = (3.0 * root + 4.0 / math.sqrt(3.0)) * sine - 6.0 * (1.0 - cosine)
     # the last piece is real between its own limits only, and used nowhere else

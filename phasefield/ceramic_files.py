@@ -1,4 +1,4 @@
-"""The files that ``phasefield microstructure`` leaves: report, picture, maps for ParaView, tables of grains and boundaries."""
+"""The files that ``phasefield microstructure`` leaves: report, picture, maps for ParaView, tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from phasefield.ceramic_report import CeramicReport, asked_porosity, size_target
 from phasefield.effective import AXES
 from phasefield.output import image_bytes, microstructure_arrays
 from phasefield.results_folder import FORMAT, open_results, replacing, write_json_atomic, write_text_atomic
-from phasefield.run import _write_inputs
+from phasefield.run import copy_inputs
 from phasefield.summary import source_revision, versions
 from postprocess.ceramic import Conductor, Sheet, save_sheet
 
@@ -45,7 +45,7 @@ def open_folder(case: Case, out: Path | None, force: bool = False) -> Path:
 def write_ceramic(report: CeramicReport, folder: Path, command: str = "") -> Path:
     """Write everything to an existing folder and return the page; a picture that cannot be drawn is left out."""
     case = report.case
-    write_text_atomic(folder / "case.toml", case_to_toml(case, _write_inputs(case, folder)))
+    write_text_atomic(folder / "case.toml", case_to_toml(case, copy_inputs(case, folder)))
     write_text_atomic(folder / "grains.csv", grain_table(report))
     write_text_atomic(folder / "boundaries.csv", boundary_table(report))
     with replacing(folder / "microstructure.vti") as temporary:

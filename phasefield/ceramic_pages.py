@@ -36,8 +36,8 @@ def page_text(report: CeramicReport, command: str = "", drawn: bool = True) -> s
     if dimension == 2:
         lines += [
             (
-                "This is a plane: sizes are those of areas, boundaries are lines, pores are cylinders that end nowhere. A "
-                "section through grains of space has smaller and more uneven grains than they are, and pores that touch in "
+                "This is a plane: sizes are those of areas, boundaries are lines, pores are cylinders without end. A "
+                "section through grains of space has smaller, more uneven grains than there are, pores that touch in "
                 "space may lie apart in it: compare with sections, not with volumes."
             ),
             "",
@@ -157,8 +157,8 @@ def _boundary_section(report: CeramicReport) -> Iterator[str]:
     yield from (
         "",
         (
-            "Faces and intercepts miss boundaries that cut a corner off between two cells: they come out lower by a share of "
-            "about the cell over the grain. The electronic network and the resistance of the boundaries are given S_V of the "
+            "Faces and intercepts miss boundaries that cut a corner off between two cells: they are lower by about "
+            "the size of a cell over that of a grain. Boundaries conduct and resist by S_V of the "
             "first line."
         ),
     )
@@ -203,7 +203,7 @@ def _conductivity_section(report: CeramicReport) -> Iterator[str]:
         return
     names = [along.axis for along in found.along]
     metal = " Metal that fills pores counts as pore." if report.measured.voids.filled else ""
-    yield f"Measured between plates on the maps that a run uses, from the first layer on that is ceramic all over.{metal}"
+    yield f"Measured between plates on the maps of a run, from the first layer on that is ceramic all over.{metal}"
     yield ""
     header = ("", *(f"along {axis}" for axis in names), "Wiener", "Hashin-Shtrikman", "estimate")
     ions, electrons = ([f"{getattr(a, kind):.4g}" for a in found.along] for kind in ("ionic", "electronic"))
@@ -217,8 +217,8 @@ def _conductivity_section(report: CeramicReport) -> Iterator[str]:
     yield from (
         "",
         (
-            "Bounds hold for these phases in any arrangement (Wiener), and for one alike in all directions (Hashin-Shtrikman). "
-            "The estimate is the brick layer model for ions, and a network of boundaries in all directions for electrons. "
+            "Bounds hold for any arrangement of these phases (Wiener), or one alike in all ways (Hashin-Shtrikman). "
+            "The estimate is the brick layer model for ions, a network of boundaries in all directions for electrons. "
             "τ is σ₀ f / σ of the phase alone, f its share of the volume, without boundaries."
         ),
     )

@@ -24,7 +24,6 @@ from phasefield.case.model import Case
 from phasefield.ceramic import first_of_ceramic
 from phasefield.effective import EffectiveConductivity, effective_conductivity
 from phasefield.errors import RunError
-from phasefield.generate import build_structure
 from phasefield.problem import Ceramic
 from phasefield.setup import build_problem
 
@@ -83,21 +82,17 @@ class CeramicReport:
     trouble: str = ""
 
 
-def ceramic_report(case: Case, announce: Callable[[str], None] = lambda _: None, threads: int = 0) -> CeramicReport:
-    """Generate the microstructure of a case and measure it.
+def ceramic_report(
+    case: Case, structure: Microstructure, announce: Callable[[str], None] = lambda _: None, threads: int = 0
+) -> CeramicReport:
+    """Measure the microstructure that was made of a case.
 
     Parameters
     ----------
     announce : told what is being done.
     threads : of the solver of potentials; 0 is as many as there are cores.
-
-    Raises
-    ------
-    CaseError : if the microstructure cannot be made as asked.
     """
-    announce("generating grains, boundaries and pores")
-    structure = build_structure(case)
-    announce("measuring them")
+    announce("measuring")
     measured, area, boundaries = measure(structure), boundary_areas(structure), boundaries_of(case, structure)
     orientations = random_orientations(len(measured.grains.volume), case.microstructure.seed)
     ceramic = build_problem(case, structure).ceramic

@@ -119,7 +119,7 @@ def run(
             references = {kind: getattr(case.materials, kind).reference for kind in KINDS}
             if case.microstructure.file is not None:
                 references["microstructure"] = case.microstructure.file.reference
-            texts = case_texts(case, _write_inputs(case, folder))
+            texts = case_texts(case, copy_inputs(case, folder))
             write_text_atomic(folder / "case.toml", texts["case"])
             return _in_folder(task, folder, _Origin(case.name, references, texts))
 
@@ -350,7 +350,7 @@ def _backend(setup: Setup, threads: int | None) -> Backend:
     return get_backend(solver.backend, setup.problem, tolerances, threads or solver.threads)
 
 
-def _write_inputs(case: Case, folder: Path) -> dict[str, str]:
+def copy_inputs(case: Case, folder: Path) -> dict[str, str]:
     """Write the files that a case uses to ``inputs/`` and return their new names by kind."""
     chosen = {kind: getattr(case.materials, kind) for kind in KINDS}
     own = {kind: Path(m.reference) for kind, m in chosen.items() if m.reference.endswith(".toml")}

@@ -50,8 +50,8 @@ class Sheet:
 
     Parameters
     ----------
-    grain_id, pore_fraction, second_phase_fraction, metal_distance : maps of the ceramic, ``grid.shape``; metal is where its
-        distance is > 0 [m].
+    grain_id, pore_fraction, second_phase_fraction, metal_distance : maps, ``grid.shape``; metal is where its distance
+        is > 0 [m].
     diameter : of the grains [m].
     size_curve : diameters [m] and density [1/m] that they are compared with; its name; None for none.
     size_note : what is said of the sizes.
@@ -83,37 +83,47 @@ class Sheet:
 
 def save_sheet(sheet: Sheet, file: Path) -> None:
     """Draw the sheet and write it as PNG."""
-    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    with matplotlib.rc_context(STYLE):
-        figure = draw_sheet(sheet)
-        FigureCanvasAgg(figure)
-        figure.savefig(file, format="png")
+    figure = draw_sheet(sheet)
+    FigureCanvasAgg(figure)
+    figure.savefig(file, format="png", dpi=STYLE["savefig.dpi"])
 
 
 def draw_sheet(sheet: Sheet) -> Figure:
     """Return the sheet as a figure."""
+    import matplotlib
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)
-    figure.suptitle(sheet.title, x=0.012, ha="left", fontsize=11.5, weight="bold")
-    parts = figure.add_gridspec(3, 12, height_ratios=(1.0, 1.0, 0.95))
-    picture = figure.add_subplot(parts[:2, :8])
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)
+        figure.suptitle(sheet.title, x=0.012, ha="left", fontsize=11.5, weight="bold")
+        _draw_panels(figure, sheet)
+    return figure
+
+
+def _draw_panels(figure: Figure, sheet: Sheet) -> None:
+    above, below = figure.add_gridspec(2, 1, height_ratios=(2.0, 0.95))
+    left, right = above.subgridspec(1, 2, width_ratios=(2.0, 1.0))
+    sizes, misorientation = right.subgridspec(2, 1)
+    row = below.subgridspec(1, 4, width_ratios=(1.9, 0.8, 1.2, 1.2))
+    picture = figure.add_subplot(left)
     if len(sheet.grid.shape) == 3 and min(sheet.grid.shape) > 1:
         draw_box(picture, sheet)
     else:
         draw_map(picture, sheet)
-    draw_sizes(figure.add_subplot(parts[0, 8:]), sheet)
-    draw_misorientation(figure.add_subplot(parts[1, 8:]), sheet)
-    draw_porosity(figure.add_subplot(parts[2, :4]), sheet)
-    draw_intercepts(figure.add_subplot(parts[2, 4:6]), sheet)
-    for conductor, where in zip(sheet.conductors, (parts[2, 6:9], parts[2, 9:]), strict=False):
+    draw_sizes(figure.add_subplot(sizes), sheet)
+    draw_misorientation(figure.add_subplot(misorientation), sheet)
+    draw_porosity(figure.add_subplot(row[0]), sheet)
+    draw_intercepts(figure.add_subplot(row[1]), sheet)
+    for conductor, where in zip(sheet.conductors, (row[2], row[3]), strict=False):
         draw_conductor(figure.add_subplot(where), conductor)
     for letter, axes in zip("abcdefg", figure.axes, strict=False):
         axes.set_title(f"{letter}  {axes.get_title(loc='left')}", loc="left")
-    return figure
+        legend = axes.get_legend()
+        if legend is not None:
+            legend.set_in_layout(False)  # a wide one would take the panels' room
 
 
 # --- the ceramic ---------------------------------------------------------------------------------------------
@@ -204,7 +214,7 @@ def _numbers(labels: list[np.ndarray], grid: Grid) -> NDArray[np.integer]:
 
 
 def _paint(plane: tuple[np.ndarray, ...], sheet: Sheet, numbers: NDArray[np.integer], factor: int) -> Picture:
-    """Return the picture of a plane of the maps, ``(factor nx, factor ny, 3)``: metal over pores over particles over grains."""
+    """Return the picture of a plane, ``(factor nx, factor ny, 3)``: metal over pores over particles over grains."""
     from matplotlib.colors import to_rgb
 
     labels, pores, second, metal = plane
@@ -222,7 +232,7 @@ def _paint(plane: tuple[np.ndarray, ...], sheet: Sheet, numbers: NDArray[np.inte
 
 
 def _continued(labels: np.ndarray) -> np.ndarray:
-    """Return labels of a plane with the first grains along its first axis continued into the electrode, which covers them."""
+    """Return labels of a plane whose first grains along its first axis go on into the electrode, which covers them."""
     first = np.take_along_axis(labels, np.argmax(labels > 0, axis=0)[None], axis=0)
     return np.where(labels > 0, labels, first)
 

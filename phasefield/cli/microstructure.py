@@ -40,13 +40,17 @@ def microstructure(
         from phasefield.ceramic_pages import TARGET_COLUMNS, figures, target_row
         from phasefield.ceramic_report import ceramic_report
         from phasefield.errors import RunError
+        from phasefield.generate import build_structure
         from phasefield.results_folder import claimed
 
-        folder = open_folder(loaded, out, force)
-        with claimed(folder), _telling(quiet) as announce:
-            report = ceramic_report(loaded, announce, threads or 0)
-            announce("drawing and writing")
-            write_ceramic(report, folder, shlex.join(["phasefield", *sys.argv[1:]]))
+        with _telling(quiet) as announce:
+            announce("generating grains, boundaries and pores")
+            structure = build_structure(loaded)
+            folder = open_folder(loaded, out, force)
+            with claimed(folder):
+                report = ceramic_report(loaded, structure, announce, threads or 0)
+                announce("drawing and writing")
+                write_ceramic(report, folder, shlex.join(["phasefield", *sys.argv[1:]]))
         if quiet:
             typer.echo(folder)
         else:

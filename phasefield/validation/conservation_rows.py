@@ -25,7 +25,9 @@ GROWING = {
     "grain_boundaries.accommodation_pressure.median": "15 MPa",
     "grain_boundaries.accommodation_pressure.log_width": "0.3",
 }
-# The same, in which nuclei appear within a few steps where boundaries leak unevenly.
+# A larger one, in which a channel finds a way.
+PIECE = GROWING | {"grid.size": '["24.8 um", "24 um"]'}
+# The small one, in which nuclei appear within a few steps where boundaries leak unevenly.
 FORMING = GROWING | {"nucleation.overpotential": "1 mV"}
 
 # Smaller pieces of the cases that ship; a case that is not named here runs as it is, for a few steps.
@@ -42,6 +44,14 @@ REDUCED: dict[str, dict[str, str]] = {
         ]"""
     },
     **{name: FORMING for name in ("llzo_electronic_leakage", "llzo_uniform_leakage", "llzo_lao_coated", "lipon_like")},
+    "llzo_pores_connected": PIECE | {"microstructure.pores.porosity": "0.12"},
+    "llzo_pores_isolated": PIECE,
+    "llzo_columnar": PIECE | {"microstructure.grain_size": "9 um", "microstructure.pores.porosity": "0"},
+    "llzo_single_crystal": {"grid.size": '["20.8 um", "16 um"]'},
+    "llzo_from_image": {"grid.size": '["16 um", "15 um"]', "grain_boundaries.accommodation_pressure.median": "15 MPa"},
+    "nasicon_dense_trilayer": GROWING,
+    "nasicon_porous_trilayer": PIECE
+    | {"microstructure.pores.layer": '["4.8 um", "14.8 um"]', "microstructure.pores.porosity": "0.15"},
     "bicrystal": {"grid.size": '["12 um", "9.6 um"]'},
     "flat_plating": {"grid.size": '["20 um"]', "protocol.capacity": "0.4 mAh/cm^2"},
 }

@@ -64,4 +64,4 @@ def test_repeated_stripping_leaves_dead_metal_behind() -> None:
     plated, stripped = dead[0::4], dead[3::4]
     assert max(plated) < 1e-6, "plating connects it again"
     assert 1e-5 < stripped[2] < 5e-3, "of 0.05 mAh/cm² per cycle"
-    assert stripped[2] > stripped[1] > stripped[0] >= 0.0
+    assert min(stripped[1:]) > 1e-5 > stripped[0] >= 0.0, "the second cycle leaves some, the third about as much"

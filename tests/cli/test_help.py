@@ -13,7 +13,7 @@ import phasefield as pf
 
 HEAVY = ["numpy", "scipy", "numba", "pint", "h5py", "matplotlib", "pyvista", "vtkmodules", "fipy", "meshio", "sympy"]
 COMMANDS = ["run", "resume", "check", "cases", "new", "materials", "plot", "export", "converge"]
-COMMANDS += ["crosscheck", "validate", "doctor"]
+COMMANDS += ["crosscheck", "microstructure", "study", "validate", "doctor"]
 PROGRAM = f"""
 import sys
 from phasefield.cli import main

@@ -107,11 +107,13 @@ def test_centroids_are_found_across_periodic_sides(lateral: Lateral) -> None:
     grid = Grid((40, 30), (0.5 * UM, 0.5 * UM), lateral)
     labels = np.ones(grid.shape, dtype=np.int32)
     labels[10:20, [0, 1, 2, 27, 28, 29]] = 3  # there is no grain 2
+    labels[30:, 13:17] = 4
     labels[:4] = 0
     made = replace(build(grid, "single_crystal", 2.0 * UM, 1.0 * UM), grain_id=labels, tessellation=None)
     grains = measure(made).grains
-    assert grains.cell_volume / (0.25 * UM**2) == pytest.approx([36 * 30 - 60, 0, 60])
+    assert grains.cell_volume / (0.25 * UM**2) == pytest.approx([36 * 30 - 100, 0, 60, 40])
     assert np.isnan(grains.centroid[1]).all()
+    assert grains.centroid[3] / UM == pytest.approx([17.5, 7.5])
     x, y = grains.centroid[2] / UM
     assert x == pytest.approx(7.5)
     assert y == pytest.approx(7.5) if lateral == "mirror" else min(y, 15.0 - y) == pytest.approx(0.0, abs=1e-9)

@@ -162,9 +162,12 @@ def test_a_nucleus_fills_to_a_proper_body(watched: Watched) -> None:
 
 
 def test_it_fills_evenly(watched: Watched) -> None:
-    """With a profile flux between its cells it would fill like a checkerboard."""
+    """With a profile flux between its cells it would fill like a checkerboard: 0.13 in 2-D, 0.12 in 3-D.
+
+    Without, 0.03 and 0.07: in a ball of three cells' radius odd cells lie farther out than even ones.
+    """
     forming = watched.forming.index(False)
-    assert max(watched.stripes[: forming + 1]) < 0.05
+    assert max(watched.stripes[: forming + 1]) < 0.09
 
 
 def test_it_forms_until_its_ball_is_half_full(watched: Watched) -> None:

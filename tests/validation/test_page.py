@@ -182,7 +182,7 @@ def test_rows_are_found_whatever_their_case() -> None:
     [
         ("v14d", "did you mean V14"),
         ("W", "known here: V1, "),
-        ("V12", "not computed yet: it waits for effective conductivities"),
+        ("V21", "not computed yet: it waits for sweeps"),
         ("v19", "`phasefield converge llzo_grain_boundary` tells"),
     ],
 )
