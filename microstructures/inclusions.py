@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from microstructures.pores import Particles, Pores, particle_bodies, pore_bodies
 from microstructures.tessellation import Tessellation
 from phasefield.grid import Grid
 
-TOUCH = 1e-9  # of the box: a layer that begins at the electrode
 REACH = 16.0  # cells beyond its surface in which the distance from metal is wanted: the tails of wide interfaces
 
 
@@ -76,9 +75,7 @@ def place_inclusions(
         placed = pore_bodies(grains, grid, electrode_plane, population, seed, number, obstacles, surface.height)
         voids.append(placed)
         if population.filled:
-            # metal of the electrode goes on into pores that begin at it
-            near = placed.low <= electrode_plane + TOUCH * grid.lengths[0]
-            filled.append(replace(placed, low=np.where(near, -np.inf, placed.low)))
+            filled.append(placed)
     pore_fraction = coverage(grid, together(*voids)) if voids else np.zeros(shape)
     second = np.zeros(shape)
     if particles is not None:
