@@ -17,7 +17,7 @@ def boundary_normals(structure: Microstructure) -> np.ndarray:
     """
     grains, grid = structure.tessellation, structure.grid
     if grains is None:
-        return labels.boundary_normals(structure)
+        return labels.boundary_normals(structure, _repeats(structure))
     normals = np.zeros((*grid.shape, len(grid.shape)), dtype=np.float32)
     for slab, centres in slabs(grid):
         cell, relative = grains.locate(centres)
@@ -27,3 +27,8 @@ def boundary_normals(structure: Microstructure) -> np.ndarray:
         outward = np.where((row >= 0)[:, None], grains.normal[cell, facet], 0.0)
         normals[slab] = np.where(smaller[:, None], outward, -outward).reshape(normals[slab].shape)
     return normals
+
+
+def _repeats(structure: Microstructure) -> bool:
+    """Tell whether there are boundaries at periodic sides."""
+    return any(bool(np.any(rows.take(0, axis) >= 0)) for axis, rows in enumerate(structure.sheet_boundary) if axis > 0)

@@ -130,7 +130,6 @@ def vti_bytes(report: CeramicReport) -> bytes:
     structure, ceramic = report.structure, report.ceramic
     arrays = microstructure_arrays(structure, ceramic.accommodation_pressure)
     floats = {
-        "second_phase_fraction": structure.second_phase_fraction,
         "ionic_conductivity_S_m": ceramic.ionic_conductivity,
         "electronic_conductivity_S_m": ceramic.bulk_electronic_conductivity + ceramic.boundary_electronic_conductivity,
         "metal_signed_distance_um": 1e6 * structure.metal_distance,

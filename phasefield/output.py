@@ -80,6 +80,8 @@ def microstructure_arrays(
         "pore_fraction": microstructure.pore_fraction.astype(np.float32),
         "accommodation_pressure_Pa": accommodation_pressure.astype(np.float32),
     }
+    if microstructure.second_phase_fraction.any():
+        arrays["second_phase_fraction"] = microstructure.second_phase_fraction.astype(np.float32)
     return arrays if coating_fraction is None else arrays | {"coating_fraction": coating_fraction.astype(np.float32)}
 
 

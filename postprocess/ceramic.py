@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from phasefield.grid import Grid
 from postprocess.grains import colour_numbers, neighbour_pairs, paint_grains
-from postprocess.style import LINE, METAL, STYLE, VOLTAGE, legend_above
+from postprocess.style import LINE, METAL, SECOND_PHASE, STYLE, VOLTAGE, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AXES = "xyz"
-SECOND_PHASE, REFERENCE = "#d9a021", "#c4453c"
+REFERENCE = "#c4453c"
 _PIXELS = 1200  # across a map
 _WIDTH, _HEIGHT = 11.0, 8.6  # [inch]
 # Of the box's axes on paper: seen from above and from the far end of x, which points right and a little down.

@@ -19,6 +19,7 @@ from postprocess.style import (
     METAL,
     PHI_E,
     PHI_I,
+    SECOND_PHASE,
     VOLTAGE,
     bar_beside,
     legend_above,
@@ -72,6 +73,11 @@ def draw_metal(axes: Axes, results: Results, frame: Mapping[str, np.ndarray], ti
         axes.contourf(x, y, pores, levels=[0.5, 2.0], colors=["white"], hatches=["//////"])
         axes.contour(x, y, pores, levels=[0.5], colors=[LINE], linewidths=0.8)
         entries.append(Patch(facecolor="white", edgecolor=LINE, hatch="//////", label="pore"))
+    if "second_phase_fraction" in frame and frame["second_phase_fraction"].max() >= 0.5:
+        particles = _padded(frame["second_phase_fraction"], grid).T
+        axes.contourf(x, y, particles, levels=[0.5, 2.0], colors=[SECOND_PHASE])
+        axes.contour(x, y, particles, levels=[0.5], colors=[LINE], linewidths=0.8)
+        entries.append(Patch(facecolor=SECOND_PHASE, edgecolor=LINE, label="second phase"))
     metal = frame["metal_fraction"]
     connected, isolated = measures.split_metal(metal, measures.conducting_region(metal, grid.lateral))
     for body, colour, label in ((isolated, ISOLATED, "isolated metal"), (connected, METAL, "metal")):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 METAL = "#2b3044"
 LINE = "#73706b"
+SECOND_PHASE = "#d9a021"
 PHI_I, PHI_E, DRIVE = (rf"${symbol}$" for symbol in (r"\varphi_\mathrm{i}", r"\varphi_\mathrm{e}", "U"))
 DEPTH, ISOLATED, VOLTAGE = "#2b3044", "#c4453c", "#1f6f8b"
 STYLE: dict[Any, Any] = {

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import postprocess
 from phasefield.backends.common import reservoir_area
 from phasefield.case import load_case
 from phasefield.case.changes import case_texts, input_names
@@ -209,6 +210,7 @@ def test_a_result_holds_its_image_and_runs_again_from_itself(tmp_path: Path) -> 
     run(case, tmp_path / "one")
     kept = tmp_path / "one" / "inputs" / "grains_2d.png"
     assert kept.read_bytes() == (case.source.parent / "inputs" / "grains_2d.png").read_bytes()
+    assert any(name == "second_phase_fraction" for name in postprocess.load(tmp_path / "one").frame(-1))
     again = load_case(tmp_path / "one" / "case.toml")
     assert again.microstructure.file == case.microstructure.file
     more = {"protocol.capacity": "0.0006 mAh/cm^2"}

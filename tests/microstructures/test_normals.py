@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from microstructures import boundary_normals, build
+from microstructures import boundary_normals, build, from_labels
 from phasefield.grid import Grid, Lateral
 
 UM = 1e-6
@@ -55,3 +55,13 @@ def test_without_geometry_they_come_from_the_labels() -> None:
     near = (np.abs(made.boundary_distance) < 2.0 * UM) & ~made.in_electrode
     normals = boundary_normals(made)[near]
     assert np.median(np.degrees(np.arccos(np.clip(normals @ [-0.5, np.sqrt(0.75)], -1.0, 1.0)))) < 3.0
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_labels_that_do_not_repeat_have_no_boundary_at_periodic_sides(repeats: bool) -> None:
+    grid = Grid((20, 24), (0.5 * UM,) * 2, "periodic")
+    two = np.where(grid.meshgrid()[1] < 6.1 * UM, 1, 2)
+    normals = boundary_normals(from_labels(two, grid, 0.0, 2.0 * UM, repeats=repeats))
+    assert normals[10, 10:14, 1] == pytest.approx(1.0)
+    # at the side itself the nearer boundary is the one across it, and its other grain is first there
+    assert normals[10, 0, 1] == pytest.approx(-1.0 if repeats else 1.0)

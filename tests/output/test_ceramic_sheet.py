@@ -12,9 +12,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from phasefield.grid import Grid
-from postprocess.ceramic import SECOND_PHASE, Conductor, Sheet, draw_sheet, save_sheet
+from postprocess.ceramic import Conductor, Sheet, draw_sheet, save_sheet
 from postprocess.grains import PALE
-from postprocess.style import METAL
+from postprocess.style import METAL, SECOND_PHASE
 
 UM = 1e-6
 PANELS = ("Microstructure", "Grain sizes", "Misorientation, by area", "Porosity along the current", "Mean intercept")
