@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
@@ -182,6 +181,8 @@ def _tuned(
             "take another radius, porosity or seed"
         )
     # few sub-cells find the radius quickly; many say how far off they are
+    from scipy.optimize import brentq  # slow to import
+
     factor = float(brentq(lambda trial: drawn(trial) - porosity, least, most, xtol=1e-4))
     slope = (drawn(1.01 * factor) - drawn(factor)) / (0.01 * factor)
     factor -= (drawn(factor, SUBSAMPLES) - porosity) / slope

@@ -66,6 +66,7 @@ def snapshot(state: State) -> State:
         step=state.step,
         arrays={name: state[name].copy() for name, field in FIELDS.items() if field.restart and name in state.arrays},
         cell_voltage=state.cell_voltage,
+        cell_voltage_rate=state.cell_voltage_rate,
         reservoir_thickness=state.reservoir_thickness.copy(),
         book=Book(**book),
     )

@@ -42,6 +42,8 @@ FIELDS: dict[str, FieldInfo] = {
         FieldInfo("ionic_conductivity", "σ_i", "S/m", "of this place, metal included"),
         FieldInfo("electronic_conductivity", "σ_e", "S/m", "of this place, metal included"),
         FieldInfo("deposition_rate", "s", "A/m^3", "charge turned into metal per volume and time, > 0 plates"),
+        FieldInfo("ionic_potential_rate", "", "V/s", "of the last step: where the next solve starts from", False, True),
+        FieldInfo("electronic_potential_rate", "", "V/s", "of the last step, as the ionic one", False, True),
         FieldInfo("stored_electrons", "N", "mol/m^3", "electrons held by the ceramic of a cell", False, True),
         FieldInfo("nucleus", "", "1", "1 in the balls of nuclei that still form", False, True),
         FieldInfo(
@@ -125,6 +127,7 @@ class State:
     step : number of accepted steps.
     arrays : name (of ``FIELDS``) to array of ``grid.shape``.
     cell_voltage : potential of the counter electrode's metal against the working electrode's [V].
+    cell_voltage_rate : of the last step [V/s].
     reservoir_thickness : metal behind the electrode's plane, per column, shape ``grid.shape[1:]`` [m].
     book : what the time loop remembers.
     """
@@ -134,6 +137,7 @@ class State:
     step: int = 0
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     cell_voltage: float = 0.0
+    cell_voltage_rate: float = 0.0
     reservoir_thickness: np.ndarray = field(default_factory=lambda: np.zeros(0))
     book: Book = field(default_factory=Book)
 

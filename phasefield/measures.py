@@ -8,11 +8,13 @@ Lengths in metres, arrays indexed ``[x, y(, z)]``.
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 from numpy.typing import NDArray
 
 from phasefield.grid import Grid, Lateral
-from phasefield.grid_labels import label_connected
+from phasefield.grid_labels import reached_from_start
 
 METAL_THRESHOLD = 0.5
 CONDUCTING_THRESHOLD = 1.1e-3
@@ -23,9 +25,7 @@ Mask = NDArray[np.bool_]
 
 def conducting_region(metal_fraction: Floats, lateral: Lateral) -> Mask:
     """Return the cells with ξ >= 0.0011 that are face-connected to the working electrode."""
-    conducting = metal_fraction >= CONDUCTING_THRESHOLD
-    labels, _ = label_connected(conducting, lateral)
-    return conducting & np.isin(labels, np.unique(labels[0][conducting[0]]))
+    return reached_from_start(metal_fraction >= CONDUCTING_THRESHOLD, lateral)
 
 
 def split_metal(metal_fraction: Floats, conducting: Mask) -> tuple[Mask, Mask]:
@@ -35,7 +35,7 @@ def split_metal(metal_fraction: Floats, conducting: Mask) -> tuple[Mask, Mask]:
     """
     metal = metal_fraction >= METAL_THRESHOLD
     connected = metal & conducting
-    return connected, metal & ~connected
+    return connected, metal ^ connected
 
 
 def penetration_depth(metal_fraction: Floats, metal: Mask, grid: Grid, electrode_plane: float) -> float:
@@ -50,16 +50,15 @@ def penetration_depth(metal_fraction: Floats, metal: Mask, grid: Grid, electrode
     metal : which metal to look at, ``grid.shape``: one of the masks of ``split_metal``.
     electrode_plane : x of the working electrode's original surface [m].
     """
-    if not metal.any():
+    layers = np.flatnonzero(metal.any(axis=tuple(range(1, metal.ndim))))
+    if not layers.size:
         return 0.0
-    if metal[-1].any():
+    last = layers[-1]  # every column that ends here reaches farther than any that ends before
+    if last == grid.shape[0] - 1:
         return max(0.0, grid.lengths[0] - electrode_plane)
-    # Several cells of one column can end in no metal (overhangs): every one is looked at.
-    ends = metal[:-1] & (metal_fraction[1:] < METAL_THRESHOLD)
-    index = np.nonzero(ends)
-    here = metal_fraction[:-1][index].astype(float)
-    after = metal_fraction[1:][index].astype(float)
-    x = grid.centres(0)[index[0]] + grid.spacing[0] * (here - METAL_THRESHOLD) / (here - after)
+    here = metal_fraction[last][metal[last]].astype(float)
+    after = metal_fraction[last + 1][metal[last]].astype(float)
+    x = grid.centres(0)[last] + grid.spacing[0] * (here - METAL_THRESHOLD) / (here - after)
     return max(0.0, float(x.max()) - electrode_plane)
 
 
@@ -80,8 +79,7 @@ def metal_volume(metal: Mask, accessible_fraction: Floats, grid: Grid, electrode
     metal : one of the masks of ``split_metal``, ``grid.shape``.
     accessible_fraction : θ, ``grid.shape`` [1].
     """
-    volume = np.sum(metal * accessible_fraction * share_beyond(grid, electrode_plane)) * grid.cell_volume
-    return float(volume / grid.cross_section)
+    return _volume_beyond(metal, (accessible_fraction,), grid, electrode_plane)
 
 
 def dead_volume(
@@ -93,8 +91,21 @@ def dead_volume(
     too little to fill a cell by half.
     """
     cut_off = (metal_fraction >= CONDUCTING_THRESHOLD) & ~conducting
-    volume = np.sum(cut_off * metal_fraction * accessible_fraction * share_beyond(grid, electrode_plane))
-    return float(volume) * grid.cell_volume / grid.cross_section
+    return _volume_beyond(cut_off, (metal_fraction, accessible_fraction), grid, electrode_plane)
+
+
+def _volume_beyond(mask: Mask, factors: tuple[Floats, ...], grid: Grid, electrode_plane: float) -> float:
+    """Return the volume of the mask's cells beyond the plane, each times its factors, per cross-section [m]."""
+    share = share_beyond(grid, electrode_plane).ravel()
+    whole = np.count_nonzero(share < 1.0)  # of the layers behind that one only the last can lie beyond in part
+
+    def total(layers: slice) -> float:
+        return float(reduce(np.multiply, (factor[layers][mask[layers]] for factor in factors)).sum())
+
+    volume = total(slice(whole, None))
+    if whole:
+        volume += float(share[whole - 1]) * total(slice(whole - 1, whole))
+    return volume * grid.cell_volume / grid.cross_section
 
 
 def is_short(conducting: Mask) -> bool:

@@ -161,7 +161,9 @@ def _end_stage(state: State, stage: Stage, limits: StepLimits) -> bool:
 
 def _metal_charge(problem: Problem, state: State) -> float:
     """Return the charge in all metal of the box [C/m^2]."""
-    volume = float((problem.ceramic.accessible_fraction * state["metal_fraction"]).sum())
+    # layer by layer, without a map of the product
+    theta, xi = (a.reshape(len(a), -1) for a in (problem.ceramic.accessible_fraction, state["metal_fraction"]))
+    volume = float(np.einsum("ij,ij->i", theta, xi).sum())
     return volume * problem.grid.cell_volume / problem.grid.cross_section * FARADAY / problem.metal.molar_volume
 
 

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from phasefield.grid import Grid
 from postprocess.grains import colour_numbers, neighbour_pairs, paint_grains
-from postprocess.style import LINE, METAL, SECOND_PHASE, STYLE, VOLTAGE, legend_above
+from postprocess.style import LINE, METAL, SECOND_PHASE, STYLE, VOLTAGE, legend_above, save_png
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -83,11 +83,7 @@ class Sheet:
 
 def save_sheet(sheet: Sheet, file: Path) -> None:
     """Draw the sheet and write it as PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    figure = draw_sheet(sheet)
-    FigureCanvasAgg(figure)
-    figure.savefig(file, format="png", dpi=STYLE["savefig.dpi"])
+    save_png(draw_sheet(sheet), file)
 
 
 def draw_sheet(sheet: Sheet) -> Figure:

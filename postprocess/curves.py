@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from postprocess.style import ISOLATED, METAL, STYLE, VOLTAGE
+from postprocess.style import ISOLATED, METAL, STYLE, VOLTAGE, painted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,14 +77,9 @@ def draw_panels(panels: Sequence[Panel], title: str) -> Figure:
 
 def save_panels(panels: Sequence[Panel], title: str, path: Path) -> None:
     """Write the picture that ``draw_panels`` draws to ``path``, a PNG of some ten kilobytes."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    canvas = FigureCanvasAgg(draw_panels(panels, title))
-    with matplotlib.rc_context(STYLE):
-        canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+    picture = painted(draw_panels(panels, title), _DPI)
     palette = Image.new("P", (1, 1))
     palette.putpalette(_palette().ravel().tolist())
     picture.quantize(palette=palette, dither=Image.Dither.NONE).save(

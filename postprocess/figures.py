@@ -15,7 +15,7 @@ from postprocess import maps
 from postprocess.raycast import View
 from postprocess.results import Results
 from postprocess.scene import Walls, draw_scene
-from postprocess.style import DEPTH, ISOLATED, STYLE, VOLTAGE, legend_above, say_missing
+from postprocess.style import DEPTH, ISOLATED, STYLE, VOLTAGE, legend_above, painted, save_png, say_missing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,11 +36,9 @@ ROUND_OFF = 1e-9  # of a capacity [mAh/cm2] or a current [mA/cm2] that is 0 in t
 
 def preview(results: Results, path: Path, time_or_index: float = -1) -> None:
     """Write one picture of a frame (see ``draw``) to ``path``, a PNG; the file is whole or not there."""
-    import matplotlib
-
     figure = draw(results, time_or_index)
-    with matplotlib.rc_context(STYLE), _replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    with _replacing(path) as temporary:
+        save_png(figure, temporary)
 
 
 def draw(results: Results, time_or_index: float = -1) -> Figure:
@@ -132,9 +130,6 @@ def _draw_growth(results: Results, index: int, panel: Callable[[Axes], None]) ->
 
 def _pictures(results: Results, indices: Sequence[int]) -> Iterator[Image]:
     """Yield the pictures of an animation."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-
     flat = len(results.grid.shape) == 2
     walls = None if flat else Walls(results.grid, results.frame(0))
     for number, index in enumerate(indices):
@@ -150,10 +145,7 @@ def _pictures(results: Results, indices: Sequence[int]) -> Iterator[Image]:
                 maps.draw_metal(axes, results, frame, float(results.times[index]))
 
         figure = _draw_growth(results, index, panel)
-        figure.set_dpi(_GIF_DPI)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+        yield painted(figure, _GIF_DPI)
 
 
 def palette(pictures: Sequence[Image]) -> np.ndarray:

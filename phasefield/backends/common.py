@@ -18,6 +18,7 @@ from phasefield.problem import Problem
 NEWTON_LIMIT = 40
 LEAST_CURRENT = 1e-6  # of what RT/F drives through contact and ceramic: what a rest is compared with
 LEAST_LEAKAGE = 1e-6  # of the total current: less is not told from round-off in the metal's tail
+RATES = ("ionic_potential_rate", "electronic_potential_rate")
 AVAILABLE_BELOW = 1e-8  # stripping of the reservoir fades out in its last 10 nm [m]
 
 
@@ -27,9 +28,15 @@ def initial_state(problem: Problem) -> State:
     state["metal_fraction"] = problem.initial_metal_fraction.copy()
     for name in ("ionic_potential", "electronic_potential"):
         state[name] = np.zeros(problem.grid.shape)
+    state.arrays |= no_rates(problem.grid)
     state["stored_electrons"] = (1.0 - problem.initial_metal_fraction) * problem.ceramic.electrons_at_metal
     state.reservoir_thickness = np.full(problem.grid.shape[1:], problem.reservoir_thickness)
     return state
+
+
+def no_rates(grid: Grid) -> dict[str, np.ndarray]:
+    """Return rates of both potentials that predict no change."""
+    return {name: np.zeros(grid.shape, dtype=np.float32) for name in RATES}
 
 
 def electronic_floor(problem: Problem) -> float:

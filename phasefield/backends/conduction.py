@@ -9,11 +9,10 @@ import numpy as np
 from numba import njit
 from scipy.linalg import cho_factor, cho_solve
 
-from phasefield.backends import NotConverged
-from phasefield.backends import numba_kernels as kernels
-from phasefield.backends.numba_cpu import INNER, SWEEPS
+from phasefield.backends import NotConverged, numba_faces
+from phasefield.backends.numba_cpu import INNER
 from phasefield.grid import Grid
-from phasefield.numerics import krylov, multigrid
+from phasefield.numerics import components, krylov, multigrid
 from phasefield.numerics.regions import extend
 from phasefield.physics import transport
 
@@ -66,11 +65,11 @@ def between_plates(
 
     Raises ``NotConverged`` when the currents are not found to ``ACCURACY``.
     """
-    threads = min(threads, numba.config.NUMBA_NUM_THREADS) or numba.config.NUMBA_NUM_THREADS
-    numba.set_num_threads(threads)
+    most = numba.config.NUMBA_NUM_THREADS
+    numba.set_num_threads(min(threads or most, most) if grid.size >= multigrid.PARALLEL_CELLS else 1)
     hierarchy = multigrid.Hierarchy(grid.box_shape, grid.box_spacing)
     scale = _fill_faces(hierarchy, grid, ionic, bulk, band, sheets, closed)
-    low, high, power, iterations = _solve(hierarchy, threads > 1 and grid.size >= multigrid.PARALLEL_CELLS)
+    low, high, power, iterations = _solve(hierarchy)
     scale *= grid.lengths[0] / grid.cross_section
     return Conduction(scale * power, scale * low, scale * high, iterations)
 
@@ -84,8 +83,8 @@ def _fill_faces(hierarchy, grid, ionic, bulk, band, sheets, closed) -> np.ndarra
     no_metal = np.zeros(shape)
     no_potential = np.zeros((2, shape[0] + 2, shape[1], shape[2] + 2))
     floor = transport.ELECTRONIC_FLOOR * float(ionic.max())
-    kernels.ionic_faces(no_metal, ionic, across, *aside, dx, dy, dz, periodic, *faces)
-    kernels.electronic_faces(
+    numba_faces.ionic_faces(no_metal, ionic, across, *aside, dx, dy, dz, periodic, *faces)
+    numba_faces.electronic_faces(
         no_metal, bulk, band, 0.0, floor, no_potential, False, 1.0, 1.0, dx, dy, dz, periodic, *faces
     )  # fmt: skip
     gx, gy, gz = faces
@@ -103,14 +102,15 @@ def _fill_faces(hierarchy, grid, ionic, bulk, band, sheets, closed) -> np.ndarra
     return scale
 
 
-def _solve(hierarchy, parallel: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+def _solve(hierarchy) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Return currents through both plates and the dissipated power of both components, and CG iterations.
 
     The current through a plate is off by at most the sum of |residuals|: the error times the plate's conductances is the
     residual times the solution, which lies between 0 and 1.
     """
     gx, gy, gz, coupling = hierarchy.finest()
-    multigrid.set_up(*hierarchy.arrays, False)
+    multigrid.set_faces(gx, gy, gz, hierarchy.unit, hierarchy.coarse)
+    multigrid.set_up(gx, coupling, hierarchy.unit, hierarchy.coarse, False)
     labels, e_inverse = _coarse_unknowns(hierarchy)
     nx = gx.shape[1] - 1
     u = np.zeros((2, nx + 2, *gx.shape[2:]))
@@ -119,7 +119,7 @@ def _solve(hierarchy, parallel: bool) -> tuple[np.ndarray, np.ndarray, np.ndarra
     total, before = 0, np.inf
     for _ in range(ROUNDS):
         multigrid.fill_ghosts(u, 1.0)
-        krylov.apply_operator(u, gx, gy, gz, coupling, False, residual, parallel)
+        krylov.apply_operator(u, gx, gy, gz, coupling, False, residual)
         low = np.einsum("cjk,cjk->c", gx[:, 0, :, 1:-1], u[:, 1, :, 1:-1])
         high = np.einsum("cjk,cjk->c", gx[:, -1, :, 1:-1], 1.0 - u[:, -2, :, 1:-1])
         power = high + np.einsum("cijk,cijk->c", u[(slice(None), *INNER)], residual[(slice(None), *INNER)])
@@ -130,11 +130,8 @@ def _solve(hierarchy, parallel: bool) -> tuple[np.ndarray, np.ndarray, np.ndarra
             return low, high, power, total
         before = off
         aim = np.maximum(0.3 * ACCURACY * power, FORCING * size)
-        total += abs(
-            krylov.solve(
-                change, residual, hierarchy.arrays, False, SWEEPS, labels, e_inverse, ones, aim, CG_LIMIT, parallel
-            )
-        )
+        system = hierarchy.finest(), hierarchy.unit, hierarchy.coarse, hierarchy.work
+        total += abs(krylov.solve(change, residual, *system, False, labels, e_inverse, ones, aim, CG_LIMIT))
         u += change
     raise NotConverged(
         f"the currents between two plates were not found in {total} iterations: off by {size[0] / power[0]:.1e} of the "
@@ -176,24 +173,6 @@ def _best_faces(gx, gy, gz, best):
 
 
 @njit(cache=True)
-def _root(parent, cell):
-    while parent[cell] != cell:
-        parent[cell] = parent[parent[cell]]
-        cell = parent[cell]
-    return cell
-
-
-@njit(cache=True)
-def _unite(parent, first, second):
-    """Let the first cell of both pieces, in memory, be the root of their union."""
-    a, b = _root(parent, first), _root(parent, second)
-    if a < b:
-        parent[b] = a
-    else:
-        parent[a] = b
-
-
-@njit(cache=True)
 def _pieces(gx, gy, gz, best, weak, least):
     """Number from 1 what faces above ``weak`` of their cells' best connect; 0 for cells whose best is below ``least``.
 
@@ -206,16 +185,16 @@ def _pieces(gx, gy, gz, best, weak, least):
             for k in range(nz):
                 me, here = (i * ny + j) * nz + k, best[i, j, k]
                 if i + 1 < nx and gx[i + 1, j, k + 1] > weak * max(here, best[i + 1, j, k]):
-                    _unite(parent, me, me + ny * nz)
+                    components.unite(parent, me, me + ny * nz)
                 if j + 1 < ny and gy[i + 1, j + 1, k + 1] > weak * max(here, best[i, j + 1, k]):
-                    _unite(parent, me, me + nz)
+                    components.unite(parent, me, me + nz)
                 if k + 1 < nz and gz[i + 1, j, k + 1] > weak * max(here, best[i, j, k + 1]):
-                    _unite(parent, me, me + 1)
+                    components.unite(parent, me, me + 1)
     labels = np.zeros(best.shape, dtype=np.int32)
     flat, quality = labels.reshape(-1), best.reshape(-1)
     count = 0
     for cell in range(parent.size):
-        root = _root(parent, cell)
+        root = components.root(parent, cell)
         if quality[cell] < least:
             continue
         if flat[root] == 0:

@@ -7,9 +7,8 @@ from dataclasses import fields
 import numba
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import brentq
 
-from phasefield.backends import Control, NotConverged, NotFinite, SolveReport, Tolerances, common
+from phasefield.backends import Control, NotConverged, NotFinite, SolveReport, Tolerances, common, numba_faces
 from phasefield.backends import numba_kernels as kernels
 from phasefield.fields import State
 from phasefield.numerics import interface, krylov, multigrid
@@ -17,17 +16,16 @@ from phasefield.numerics.anderson import Anderson
 from phasefield.numerics.regions import regions_of
 from phasefield.physics import transport
 from phasefield.physics.constants import FARADAY, thermal_voltage
-from phasefield.physics.reaction import TAIL
 from phasefield.problem import Ceramic, Problem
 
-SWEEPS = 3  # of relaxation before and after the coarse grid
 CG_LIMIT = 400
 LINEAR_SHARE = 0.3  # of the tolerance that the linear solver may use up
 SHORTEST = 1e-9  # step of a line search, of Newton's
-FORCING = 3e-3  # a linear solve gains this much, until the tolerance is near
+FORCING = 1e-3  # a linear solve gains this much, until the tolerance is near
 LEAKY_SHARE = (
     0.05  # of the largest sigma_e of the ceramic: cells above it make the network whose parts are coarse unknowns
 )
+JUMP = 0.2  # of RT/F: a change of a potential in one step that says nothing about the next one
 INNER = (slice(1, -1), slice(None), slice(1, -1))  # a padded box without its ghosts
 
 
@@ -40,12 +38,12 @@ class NumbaBackend:
     def __init__(self, problem: Problem, tolerances: Tolerances, threads: int = 0) -> None:
         self.problem = problem
         self.tolerances = tolerances
-        self.threads = min(threads, numba.config.NUMBA_NUM_THREADS) or numba.config.NUMBA_NUM_THREADS
         grid, metal = problem.grid, problem.metal
         self.shape = grid.box_shape
         self.spacing = grid.box_spacing
         self.periodic = grid.lateral == "periodic"
-        self.shares_work = self.threads > 1 and grid.size >= multigrid.PARALLEL_CELLS
+        most = numba.config.NUMBA_NUM_THREADS
+        self.threads = min(threads or most, most) if grid.size >= multigrid.PARALLEL_CELLS else 1
         self.thermal = thermal_voltage(problem.temperature)
         self.volume = grid.cell_volume
         self.width = metal.interface_width
@@ -64,6 +62,8 @@ class NumbaBackend:
         self.u = np.zeros((2, *padded))
         self.r = np.zeros((2, *padded))
         self.delta = np.zeros((2, *padded))
+        self.left = np.zeros((2, *padded))
+        self.start = np.zeros((2, *padded))
         self.psi = np.zeros(padded)
         self.weight = np.zeros(padded)
         maps = ("curvature", "area", "plating", "stripping", "source", "reservoir", "stored", "along", "rate")
@@ -78,9 +78,10 @@ class NumbaBackend:
         leaky = self.ceramic.boundary_electronic_conductivity
         network = leaky > LEAKY_SHARE * leaky.max() if problem.nucleation is not None else None
         self.regions = regions_of(self.ceramic.sheet_resistance, resistance, filled, grid.lateral, network)
-        self.hierarchy = multigrid.Hierarchy(self.shape, self.spacing)
-        *self.faces, self.coupling = self.hierarchy.finest()
         self.e_inverse = np.zeros((0, 0))
+        unit = float(self.ceramic.ionic_conductivity.max()) * self.volume / min(self.spacing) ** 2
+        self.hierarchy = multigrid.Hierarchy(self.shape, self.spacing, unit)
+        *self.faces, self.coupling = self.hierarchy.finest()
         self.reservoir_area = self._box(common.reservoir_area(problem))
         self.scales = common.Scales(problem)
 
@@ -102,19 +103,14 @@ class NumbaBackend:
     def solve(self, state: State, time_step: float, control: Control) -> SolveReport:
         """Solve the potentials at the end of the step, with the metal where it is; see ``Backend``."""
         numba.set_num_threads(self.threads)
-        self._load(state)
+        self._load(state, time_step)
         self._freeze_metal(state)
         held = control.kind == "voltage"
-        voltage = control.value if held else state.cell_voltage
+        voltage = control.value if held else state.cell_voltage + time_step * state.cell_voltage_rate
         target = 0.0 if held else control.value * self.problem.grid.cross_section
         voltage, newton, cg = self._newton(state, voltage, target, not held, time_step)
-        new = self.u[(slice(None), *INNER)].reshape((2, *self.problem.grid.shape))
-        change = np.abs(new[1] - new[0] - state["electronic_potential"] + state["ionic_potential"])
-        state["ionic_potential"], state["electronic_potential"] = new[0].copy(), new[1].copy()
-        state.cell_voltage = voltage
-        # Cells of a front come and go as conductors from step to step, which says nothing about how long a step may be.
-        far = state["metal_fraction"] < TAIL
-        return self._report(state, newton, cg, float(change[far].max(initial=0.0)))
+        change = self._store(state, voltage, time_step)
+        return self._report(state, newton, cg, change)
 
     def advance(self, state: State, time_step: float) -> None:
         """Deposit the metal of the step, then restore the interface's profile; see ``Backend``."""
@@ -126,7 +122,7 @@ class NumbaBackend:
         kernels.deposit(xi, source, reservoir, c.accessible_fraction, metal.molar_volume / FARADAY * time_step)
         self.restore_profile(xi, metal.mobility_ratio * speed * time_step)
         if self.capacitive:
-            state["stored_electrons"] = self.maps["stored"].reshape(self.problem.grid.shape).copy()
+            np.copyto(self._box(state["stored_electrons"]), self.maps["stored"])
         plated = (
             reservoir.sum(axis=0).reshape(state.reservoir_thickness.shape)
             * self.spacing[0]
@@ -147,7 +143,7 @@ class NumbaBackend:
         steps = int(np.ceil(travel / self.sub_step))
         interface.restore_profile(
             xi.reshape(self.shape), c.accessible_fraction, c.accommodation_pressure, self.inert, self.nucleus, self.wall,
-            self.periodic, *self.spacing, self.width, travel, steps, self.psi, self.maps["along"], self.maps["rate"], self.shares_work,
+            self.periodic, *self.spacing, self.width, travel, steps, self.psi, self.maps["along"], self.maps["rate"], self.threads > 1,
         )  # fmt: skip
 
     def update_fields(self, state: State) -> None:
@@ -160,11 +156,29 @@ class NumbaBackend:
 
     # --- one solve ----------------------------------------------------------------------------------------
 
-    def _load(self, state: State) -> None:
+    def _potentials(self, state: State) -> tuple[np.ndarray, ...]:
+        """Return boxes of both potentials and of their rates."""
+        return tuple(self._box(state[name]) for name in ("ionic_potential", "electronic_potential", *common.RATES))
+
+    def _load(self, state: State, time_step: float) -> None:
         if "nucleus" in state.arrays:
             self.nucleus = self._box(state["nucleus"])
-        for component, name in enumerate(("ionic_potential", "electronic_potential")):
-            self.u[component][INNER] = self._box(state[name])
+        if common.RATES[0] not in state.arrays:  # a checkpoint of an earlier version
+            state.arrays |= common.no_rates(self.problem.grid)
+        kernels.load(*self._potentials(state), time_step, self.u)
+        multigrid.fill_ghosts(self.u, 0.0)
+
+    def _store(self, state: State, voltage: float, time_step: float) -> float:
+        """Put what was solved into the state; returns the largest change of U in ceramic that no front has reached [V]."""
+        xi = self._box(state["metal_fraction"])
+        change, largest = kernels.store(self.u, xi, *self._potentials(state), time_step)
+        state.cell_voltage_rate = (voltage - state.cell_voltage) / time_step
+        state.cell_voltage = voltage
+        if largest > JUMP * self.thermal:
+            state.cell_voltage_rate = 0.0
+            for name in common.RATES:
+                state[name][:] = 0.0
+        return float(change)
 
     def _freeze_metal(self, state: State) -> None:
         """Make what follows from the metal alone: reactive area, equilibrium potentials, ionic faces, regions."""
@@ -176,10 +190,12 @@ class NumbaBackend:
             xi, m["curvature"], c.accommodation_pressure, c.collecting_factor, self.width, p.metal.interface_energy,
             p.metal.molar_volume, p.reaction.hysteresis, m["area"], m["plating"], m["stripping"],
         )  # fmt: skip
-        kernels.ionic_faces(
+        numba_faces.ionic_faces(
             xi, c.ionic_conductivity, *c.sheet_resistance, *self.spacing, self.periodic, *self.faces
         )  # fmt: skip
         self._electronic_faces(xi)
+        h = self.hierarchy
+        multigrid.set_faces(*self.faces, h.unit, h.coarse)
         # Nuclei float on leaky boundaries, often before they are metal. Labelling the tail anew costs a tenth of a step.
         nuclei = p.nucleation is not None
         self.regions.update(xi > 0.5, xi > (transport.CONDUCTING_FRACTION if nuclei else 0.5))
@@ -187,7 +203,7 @@ class NumbaBackend:
 
     def _electronic_faces(self, xi: np.ndarray) -> None:
         p, c = self.problem, self.ceramic
-        kernels.electronic_faces(
+        numba_faces.electronic_faces(
             xi, c.bulk_electronic_conductivity, c.boundary_electronic_conductivity, p.metal.electronic_conductivity,
             self.floor, self.u, p.electronic_law == "n_type", self.bias_factor, self.thermal, *self.spacing, self.periodic,
             *self.faces,
@@ -199,7 +215,7 @@ class NumbaBackend:
         low = side == "low"
         electrode = p.working_electrode if low else p.counter_electrode
         ions = p.electrode_plane == 0.0 if low else True
-        kernels.planar_electrode(
+        numba_faces.planar_electrode(
             xi, c.ionic_conductivity, c.bulk_electronic_conductivity, c.boundary_electronic_conductivity,
             p.metal.electronic_conductivity, self.floor, self.u, 0 if low else self.shape[0] - 1, 0 if low else self.shape[0],
             value, electrode.exchange_current_density if ions else 0.0, p.reaction.transfer_coefficient,
@@ -215,6 +231,7 @@ class NumbaBackend:
         self.bias_factor = common.bias_factor(p, voltage)
         if p.electronic_law != "constant":
             self._electronic_faces(xi)
+            multigrid.set_faces(*self.faces, self.hierarchy.unit, self.hierarchy.coarse)
         self._electrode(xi, "low", 0.0)
         self._electrode(xi, "high", voltage)
         rate = 1.0 / time_step if self.capacitive else 0.0
@@ -256,14 +273,17 @@ class NumbaBackend:
                 break
             aim = np.array(
                 [
-                    max(LINEAR_SHARE * tol.ionic * scale_i, FORCING * max(first, abs(node))),
-                    max(LINEAR_SHARE * tol.electronic * scale_e, FORCING * second),
+                    max(LINEAR_SHARE * tol.ionic * scale_i, FORCING * min(max(first, abs(node)), scale_i)),
+                    max(LINEAR_SHARE * tol.electronic * scale_e, FORCING * min(second, scale_i)),
                 ]
             )
+            if iteration == 0 or mixer is not None:
+                multigrid.set_up(self.faces[0], self.coupling, self.hierarchy.unit, self.hierarchy.coarse, free)
             total_cg += self._linear_solve(node, free, aim)
             change = kernels.potential_change(self.delta, self._box(state["metal_fraction"]))
-            start = self.u.copy()
-            start[0, -1, 0, 0] = voltage
+            if mixer is not None:
+                start = self.u.copy()
+                start[0, -1, 0, 0] = voltage
             voltage, shortened = self._line_search(state, voltage, target, free, time_step)
             if mixer is not None and shortened:
                 mixer.forget()  # a kink lies between
@@ -280,17 +300,28 @@ class NumbaBackend:
 
     def _linear_solve(self, node: float, free: bool, aim: np.ndarray) -> int:
         """Solve for the Newton correction ``delta`` (its ghost row holds the voltage's); returns CG iterations."""
-        multigrid.set_up(*self.hierarchy.arrays, free)
+        h = self.hierarchy
         if self.regions.count:
             e = krylov.region_matrix(self.regions.labels, self.regions.count, *self.faces, self.coupling)
             self.e_inverse = cho_solve(cho_factor(e), np.eye(len(e)))
         elif self.e_inverse.size:
             self.e_inverse = np.zeros((0, 0))
-        work = self.r.copy()
-        work[0, -1, 0, 0] = node
+        np.copyto(self.left, self.r)
+        self.left[0, -1, 0, 0] = node
         iterations = krylov.solve(
-            self.delta, work, self.hierarchy.arrays, free, SWEEPS, self.regions.labels, self.e_inverse, self.weight, aim, CG_LIMIT, self.threads > 1,
-        )  # fmt: skip
+            self.delta,
+            self.left,
+            h.finest(),
+            h.unit,
+            h.coarse,
+            h.work,
+            free,
+            self.regions.labels,
+            self.e_inverse,
+            self.weight,
+            aim,
+            CG_LIMIT,
+        )
         return abs(iterations)
 
     def _line_search(self, state, voltage: float, target: float, free: bool, time_step: float) -> tuple[float, bool]:
@@ -301,10 +332,10 @@ class NumbaBackend:
         cells begin to plate the slope jumps, and the next step must know the steep side.
         """
         step_v = float(self.delta[0, -1, 0, 0]) if free else 0.0
-        start = self.u.copy()
+        np.copyto(self.start, self.u)
 
         def slope(length: float) -> float:
-            self.u[:] = start + length * self.delta
+            kernels.go_along(self.start, self.delta, length, self.u)
             self._evaluate(state, voltage + length * step_v, time_step)
             node = target - float(self.high.sum()) if free else 0.0
             return -krylov.dot(self.delta, self.r) - step_v * node
@@ -318,6 +349,8 @@ class NumbaBackend:
             if length not in tried:
                 tried[length] = slope(length)
             return tried[length]
+
+        from scipy.optimize import brentq  # rarely needed, and slow to import
 
         brentq(remembered, 0.0, 1.0, xtol=SHORTEST, rtol=0.3, maxiter=30, disp=False)
         length = min(t for t, s in tried.items() if s > 0.0)
@@ -361,5 +394,7 @@ class NumbaBackend:
         raise NotConverged(f"the potentials' solve {what}; " + "; ".join(parts))
 
     def _check_finite(self, state: State, name: str) -> None:
+        if np.isfinite(state[name].sum()):
+            return
         if where := common.place_not_finite(self.problem.grid, state[name]):
             raise NotFinite(f"{name} is not finite at {where}, t = {state.time:.6g} s")

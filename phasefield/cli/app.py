@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Annotated
 
@@ -67,4 +68,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # A terminal without Unicode shows "?" for a symbol rather than ending the program.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    app()
+    try:
+        app()
+    finally:
+        # All memory goes with the process: a last search for garbage in it takes 0.2 s.
+        gc.freeze()

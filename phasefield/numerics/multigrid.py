@@ -15,117 +15,133 @@ one ghost layer, the middle axis y is wrapped by its index: arrays are ``[c, 0 â
     j-1        |       j       |       j+1       the last j is followed by the first
 
 A 2-D grid ``[x, y]`` is a box with one layer: its second axis is z here, and ``gy`` is empty. The innermost loop then
-runs along memory in 2-D and in 3-D, and one body serves both: tests of ``three`` do not change along a row.
+runs along memory in 2-D and in 3-D, and one body serves both: ``three`` does not change along a row, and the compiler
+makes two loops of it, both of vector instructions.
 
 Face ``gx[:, 0]`` leads to ground (value 0), face ``gx[:, nx]`` to the node, whose value stands in ghost row
 ``nx + 1``. Faces ``gz[..., 0]`` and ``gz[..., nz]`` are one periodic face, or closed (0); so is ``gy[:, :, 0]``.
 
-All levels live one behind the other in flat arrays, so that one compiled function walks them. Planes of a colour do
-not depend on each other: with ``parallel`` large levels are relaxed by all threads, with the same result to the bit.
+The cycle is a preconditioner and works in single precision. It smooths with two steps of Chebyshev's method on the
+cells' 2 x 2 blocks before and after the coarse grid: every cell of a step is computed from the step before, so that
+rows are vectors, planes go to threads, and the result does not depend on their number. Measured on the main case's
+metal web, 688 x 480 cells, against red-black Gauss-Seidel with one, two and three sweeps: 41 iterations against 45, 33
+and 29, at a quarter of the cost of one sweep's iteration.
+
+All levels live one behind the other in flat arrays, so that one compiled function walks them.
 """
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit, prange
 
-from phasefield.numerics.coarsening import coarsen, sum_cells
+from phasefield.numerics import aggregation
+from phasefield.numerics.coarsening import coarsen, coarsen_x, merge, sum_cells
 from phasefield.numerics.levels import FX, FY, FZ, NX, NY, NZ, Hierarchy, cell_view, x_view, y_view, z_view
+from phasefield.numerics.smoothing import LARGE, SMALL, residual_plane, smooth, start
 
-__all__ = ["Hierarchy", "fill_ghosts", "set_up", "v_cycle"]
+__all__ = ["PARALLEL_CELLS", "Hierarchy", "fill_ghosts", "set_faces", "set_up", "v_cycle"]
 
-PARALLEL_CELLS = 50_000  # threads cost more than they save on smaller levels (172 x 120: two threads are 10 % slower)
-
-
-@njit(cache=True)
-def _invert_blocks(gx, gy, gz, coupling, inverse):
-    """Invert each cell's 2 x 2 block [d0 + c, -c; -c, d1 + c]."""
-    ny = coupling.shape[1]
-    three = ny > 1
-    for i in range(1, coupling.shape[0] - 1):
-        for j in range(ny):
-            after = j + 1 if j + 1 < ny else 0
-            for k in range(1, coupling.shape[2] - 1):
-                c = coupling[i, j, k]
-                d0 = gx[0, i - 1, j, k] + gx[0, i, j, k] + gz[0, i, j, k - 1] + gz[0, i, j, k]
-                d1 = gx[1, i - 1, j, k] + gx[1, i, j, k] + gz[1, i, j, k - 1] + gz[1, i, j, k]
-                if three:
-                    d0 += gy[0, i, j, k] + gy[0, i, after, k]
-                    d1 += gy[1, i, j, k] + gy[1, i, after, k]
-                determinant = d0 * d1 + c * (d0 + d1)
-                inverse[0, i, j, k] = (d1 + c) / determinant
-                inverse[1, i, j, k] = (d0 + c) / determinant
-                inverse[2, i, j, k] = c / determinant
+PARALLEL_CELLS = 30_000  # threads cost more than they save on smaller levels
 
 
 @njit(cache=True)
-def _join(a, first, second, g):
-    a[first, first] += g
-    a[second, second] += g
-    a[first, second] -= g
-    a[second, first] -= g
+def _over_unit(values, unit, out):
+    """Write ``values`` / ``unit`` in single precision, plane by plane."""
+    factor = 1.0 / unit
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            row, to = values[i, j], out[i, j]
+            for k in range(row.size):
+                to[k] = factor * row[k]
+
+
+@njit(parallel=True, cache=True)
+def _divide_faces(gx, gy, gz, unit, level_x, level_y, level_z):
+    for i in prange(gz.shape[1]):
+        for c in range(2):
+            if i < gx.shape[1]:
+                _over_unit(gx[c, i : i + 1], unit, level_x[c, i : i + 1])
+            _over_unit(gy[c, i : i + 1], unit, level_y[c, i : i + 1])
+            _over_unit(gz[c, i : i + 1], unit, level_z[c, i : i + 1])
 
 
 @njit(cache=True)
-def _invert_coarsest(gx, gy, gz, coupling, free_node, direct):
-    """Assemble the coarsest system densely and invert it; a node that is held gets a unit row."""
-    nx, ny, nz = coupling.shape[0] - 2, coupling.shape[1], coupling.shape[2] - 2
-    n = nx * ny * nz
-    a = np.zeros(direct.shape)
+def is_large(levels, level):
+    """Tell whether a level's planes are worth being shared out to threads."""
+    return levels[level, NX] * levels[level, NY] * levels[level, NZ] >= PARALLEL_CELLS
+
+
+@njit(cache=True)
+def set_faces(gx, gy, gz, unit, coarse):
+    """Make all levels' conductances from the box's (periodic z faces twice)."""
+    levels, level_x, level_y, level_z = coarse[0], coarse[1], coarse[2], coarse[3]
+    _divide_faces(gx, gy, gz, unit, x_view(level_x, levels, 0), y_view(level_y, levels, 0), z_view(level_z, levels, 0))
+    for level in range(levels.shape[0] - 1):
+        large = is_large(levels, level)
+        coarsen(
+            x_view(level_x, levels, level), y_view(level_y, levels, level), z_view(level_z, levels, level),
+            x_view(level_x, levels, level + 1), y_view(level_y, levels, level + 1), z_view(level_z, levels, level + 1),
+            levels[level, FX], levels[level, FY], levels[level, FZ], large,
+        )  # fmt: skip
+
+
+@njit(cache=True)
+def _set_ends(gx, unit, coarse):
+    """Make all levels' conductances to ground and node anew, and the sums of the latter."""
+    levels, level_x, node = coarse[0], coarse[1], coarse[8]
+    finest = x_view(level_x, levels, 0)
     for c in range(2):
-        for i in range(nx):
-            for j in range(ny):
-                for k in range(nz):
-                    me = c * n + (i * ny + j) * nz + k
-                    if c == 0:
-                        _join(a, me, n + me, coupling[i + 1, j, k + 1])
-                    if i == 0:
-                        a[me, me] += gx[c, 0, j, k + 1]
-                    if i + 1 < nx:
-                        _join(a, me, me + ny * nz, gx[c, i + 1, j, k + 1])
-                    elif free_node:
-                        _join(a, me, 2 * n, gx[c, nx, j, k + 1])
-                    else:
-                        a[me, me] += gx[c, nx, j, k + 1]
-                    if ny > 1:
-                        _join(a, me, c * n + (i * ny + (j + 1) % ny) * nz + k, gy[c, i + 1, (j + 1) % ny, k + 1])
-                    if nz > 1:
-                        _join(a, me, c * n + (i * ny + j) * nz + (k + 1) % nz, gz[c, i + 1, j, k + 1])
-    if a[2 * n, 2 * n] == 0.0:
-        a[2 * n, 2 * n] = 1.0
-    direct[:] = np.linalg.inv(a)
-
-
-@njit(cache=True)
-def set_up(levels, gx, gy, gz, coupling, inverse, u, f, node, direct, free_node):
-    """Make the coarse levels from level 0 (faces and coupling filled, periodic z faces twice)."""
-    last = levels.shape[0] - 1
+        for end in (0, -1):
+            for j in range(gx.shape[2]):
+                for k in range(gx.shape[3]):
+                    finest[c, end, j, k] = gx[c, end, j, k] / unit
     for level in range(levels.shape[0]):
-        lx, ly, lz = x_view(gx, levels, level), y_view(gy, levels, level), z_view(gz, levels, level)
-        lc = cell_view(coupling, levels, level, 1)[0]
-        _invert_blocks(lx, ly, lz, lc, cell_view(inverse, levels, level, 3))
+        faces = x_view(level_x, levels, level)
         total = 0.0
         for c in range(2):
-            for j in range(lx.shape[2]):
-                for k in range(1, lx.shape[3] - 1):
-                    total += lx[c, -1, j, k]
+            for j in range(faces.shape[2]):
+                for k in range(1, faces.shape[3] - 1):
+                    total += faces[c, -1, j, k]
         node[level, 2] = total
-        if level < last:
+        if level < levels.shape[0] - 1:
+            next_faces = x_view(level_x, levels, level + 1)
             fx, fy, fz = levels[level, FX], levels[level, FY], levels[level, FZ]
-            cx, cy, cz = x_view(gx, levels, level + 1), y_view(gy, levels, level + 1), z_view(gz, levels, level + 1)
-            coarsen(lx, ly, lz, cx, cy, cz, fx, fy, fz)
-            sum_cells(lc, cell_view(coupling, levels, level + 1, 1)[0], fx, fy, fz)
-        else:
-            _invert_coarsest(lx, ly, lz, lc, free_node, direct)
+            coarsen_x(faces, next_faces, fx, fy, fz, 0)
+            coarsen_x(faces, next_faces, fx, fy, fz, next_faces.shape[1] - 1)
+
+
+@njit(cache=True)
+def set_up(gx, coupling, unit, coarse, free_node):
+    """Make what changes between two of Newton's steps on all levels: coupling, ends along x, the last level's network."""
+    levels, level_x, level_y, level_z, level_c, _u, _v, _f, _node, network = coarse
+    last = levels.shape[0] - 1
+    _over_unit(coupling, unit, cell_view(level_c, levels, 0, 1)[0])
+    _set_ends(gx, unit, coarse)
+    for level in range(last):
+        large = is_large(levels, level)
+        sum_cells(
+            cell_view(level_c, levels, level, 1)[0], cell_view(level_c, levels, level + 1, 1)[0],
+            levels[level, FX], levels[level, FY], levels[level, FZ], large,
+        )  # fmt: skip
+    aggregation.set_up(
+        x_view(level_x, levels, last), y_view(level_y, levels, last), z_view(level_z, levels, last),
+        cell_view(level_c, levels, last, 1)[0], free_node, network,
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def _fill_ends(u, node_value):
+    """Set the ghost layers along x: ground and node."""
+    u[:, 0] = 0.0
+    u[:, -1] = node_value
 
 
 @njit(cache=True)
 def fill_ghosts(u, node_value):
     """Set the ghost layers along z (periodic copies) and along x (ground and node)."""
     nx, nz = u.shape[1] - 2, u.shape[3] - 2
+    _fill_ends(u, node_value)
     for c in range(2):
-        u[c, 0] = 0.0
-        u[c, nx + 1] = node_value
         for i in range(1, nx + 1):
             for j in range(u.shape[2]):
                 u[c, i, j, 0] = u[c, i, j, nz]
@@ -133,171 +149,124 @@ def fill_ghosts(u, node_value):
 
 
 @njit(cache=True)
-def _relax_plane(u, f, gx, gy, gz, inverse, i, colour, backward):
-    """Solve the 2 x 2 block of every cell of one colour in plane i: (i + j + k) odd is colour 0.
-
-    ``backward`` goes through the rows the other way: with an odd number of layers the first and the last one, which
-    touch, are of one colour, and only so is a sweep the transpose of the other.
-    """
-    ny, nz = u.shape[2], u.shape[3] - 2
-    three = ny > 1
-    for step in range(ny):
-        j = ny - 1 - step if backward else step
-        before = j - 1 if j > 0 else ny - 1
-        after = j + 1 if j + 1 < ny else 0
-        for k in range(2 - (i + j + colour + 1) % 2, nz + 1, 2):
-            a = f[0, i, j, k] + gx[0, i - 1, j, k] * u[0, i - 1, j, k] + gx[0, i, j, k] * u[0, i + 1, j, k]
-            a += gz[0, i, j, k - 1] * u[0, i, j, k - 1] + gz[0, i, j, k] * u[0, i, j, k + 1]
-            b = f[1, i, j, k] + gx[1, i - 1, j, k] * u[1, i - 1, j, k] + gx[1, i, j, k] * u[1, i + 1, j, k]
-            b += gz[1, i, j, k - 1] * u[1, i, j, k - 1] + gz[1, i, j, k] * u[1, i, j, k + 1]
-            if three:
-                a += gy[0, i, j, k] * u[0, i, before, k] + gy[0, i, after, k] * u[0, i, after, k]
-                b += gy[1, i, j, k] * u[1, i, before, k] + gy[1, i, after, k] * u[1, i, after, k]
-            u[0, i, j, k] = inverse[0, i, j, k] * a + inverse[2, i, j, k] * b
-            u[1, i, j, k] = inverse[2, i, j, k] * a + inverse[1, i, j, k] * b
+def _restrict_plane(u, f, gx, gy, gz, coupling, work, fx, fy, fz, coarse, i_c):
+    """Sum the residual f - A u over the aggregates of one coarse plane."""
+    coarse[:, i_c] = 0.0
+    for i in range((i_c - 1) * fx + 1, min(i_c * fx, u.shape[1] - 2) + 1):
+        residual_plane(u, f, gx, gy, gz, coupling, work, i)
         for c in range(2):
-            u[c, i, j, 0] = u[c, i, j, nz]
-            u[c, i, j, nz + 1] = u[c, i, j, 1]
+            for j in range(u.shape[2]):
+                merge(work[c, i, j], fz, coarse[c, i_c, j // fy])
 
 
 @njit(cache=True)
-def _relax_node(u, gx, rhs, total):
-    """Balance the node and put its value into the ghost row; returns it."""
+def _add_coarse_plane(u, fx, fy, fz, coarse, i):
+    """Add the coarse correction to plane i, ghosts along z included."""
+    nz = u.shape[3] - 2
+    for c in range(2):
+        for j in range(u.shape[2]):
+            row, correction = u[c, i, j], coarse[c, (i - 1) // fx + 1, j // fy]
+            if fz == 1:
+                for k in range(1, nz + 1):
+                    row[k] += correction[k]
+            else:
+                for k in range(nz // 2):
+                    row[2 * k + 1] += correction[k + 1]
+                    row[2 * k + 2] += correction[k + 1]
+                if nz % 2 == 1:
+                    row[nz] += correction[nz // 2 + 1]
+            row[0], row[nz + 1] = row[nz], row[1]
+
+
+@njit(parallel=True, cache=True)
+def _restrict_parallel(u, f, gx, gy, gz, coupling, work, fx, fy, fz, coarse):
+    for i_c in prange(1, coarse.shape[1] - 1):
+        _restrict_plane(u, f, gx, gy, gz, coupling, work, fx, fy, fz, coarse, i_c)
+
+
+@njit(cache=True)
+def _restrict(u, f, gx, gy, gz, coupling, work, fx, fy, fz, coarse, large):
+    if large:
+        _restrict_parallel(u, f, gx, gy, gz, coupling, work, fx, fy, fz, coarse)
+    else:
+        for i_c in range(1, coarse.shape[1] - 1):
+            _restrict_plane(u, f, gx, gy, gz, coupling, work, fx, fy, fz, coarse, i_c)
+
+
+@njit(parallel=True, cache=True)
+def _add_coarse_parallel(u, fx, fy, fz, coarse):
+    for i in prange(1, u.shape[1] - 1):
+        _add_coarse_plane(u, fx, fy, fz, coarse, i)
+
+
+@njit(cache=True)
+def _add_coarse(u, fx, fy, fz, coarse, large):
+    if large:
+        _add_coarse_parallel(u, fx, fy, fz, coarse)
+    else:
+        for i in range(1, u.shape[1] - 1):
+            _add_coarse_plane(u, fx, fy, fz, coarse, i)
+
+
+@njit(cache=True)
+def _node_residual(u, gx, value, rhs):
+    """Return the residual of the node's balance at ``value``."""
     nx = u.shape[1] - 2
-    value = rhs
     for c in range(2):
         for j in range(u.shape[2]):
             for k in range(1, u.shape[3] - 1):
-                value += gx[c, nx, j, k] * u[c, nx, j, k]
-    value /= total
-    for c in range(2):
-        u[c, nx + 1] = value
-    return value
+                rhs -= gx[c, nx, j, k] * (value - u[c, nx, j, k])
+    return rhs
 
 
 @njit(cache=True)
-def _relax_serial(u, f, gx, gy, gz, inverse, colour, backward):
-    for i in range(1, u.shape[1] - 1):
-        _relax_plane(u, f, gx, gy, gz, inverse, i, colour, backward)
+def v_cycle(coarse, free_node):
+    """Approximate A^-1 f by one symmetric V-cycle from zero; level 0 of f, node[0, 1] in, u (ghosts filled), node[0, 0] out.
 
-
-@njit(parallel=True, cache=True)
-def _relax_parallel(u, f, gx, gy, gz, inverse, colour, backward):
-    for i in prange(1, u.shape[1] - 1):
-        _relax_plane(u, f, gx, gy, gz, inverse, i, colour, backward)
-
-
-@njit(cache=True)
-def _relax(u, f, gx, gy, gz, inverse, backward, parallel):
-    """Relax both colours, colour 0 first, or the other way round."""
-    for step in range(2):
-        colour = 1 - step if backward else step
-        if parallel:
-            _relax_parallel(u, f, gx, gy, gz, inverse, colour, backward)
-        else:
-            _relax_serial(u, f, gx, gy, gz, inverse, colour, backward)
-
-
-@njit(cache=True)
-def _restrict_plane(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse, i_c):
-    """Sum the residual f - A u over the aggregates of one coarse plane."""
-    ny = u.shape[2]
-    three = ny > 1
-    coarse[:, i_c] = 0.0
-    for i in range((i_c - 1) * fx + 1, min(i_c * fx, u.shape[1] - 2) + 1):
-        for j in range(ny):
-            before = j - 1 if j > 0 else ny - 1
-            after = j + 1 if j + 1 < ny else 0
-            j_c = j // fy
-            for k in range(1, u.shape[3] - 1):
-                k_c = (k - 1) // fz + 1
-                c0, c1 = u[0, i, j, k], u[1, i, j, k]
-                exchange = coupling[i, j, k] * (c0 - c1)
-                out = gx[0, i - 1, j, k] * (c0 - u[0, i - 1, j, k]) + gx[0, i, j, k] * (c0 - u[0, i + 1, j, k])
-                out += gz[0, i, j, k - 1] * (c0 - u[0, i, j, k - 1]) + gz[0, i, j, k] * (c0 - u[0, i, j, k + 1])
-                if three:
-                    out += gy[0, i, j, k] * (c0 - u[0, i, before, k]) + gy[0, i, after, k] * (c0 - u[0, i, after, k])
-                coarse[0, i_c, j_c, k_c] += f[0, i, j, k] - out - exchange
-                out = gx[1, i - 1, j, k] * (c1 - u[1, i - 1, j, k]) + gx[1, i, j, k] * (c1 - u[1, i + 1, j, k])
-                out += gz[1, i, j, k - 1] * (c1 - u[1, i, j, k - 1]) + gz[1, i, j, k] * (c1 - u[1, i, j, k + 1])
-                if three:
-                    out += gy[1, i, j, k] * (c1 - u[1, i, before, k]) + gy[1, i, after, k] * (c1 - u[1, i, after, k])
-                coarse[1, i_c, j_c, k_c] += f[1, i, j, k] - out + exchange
-
-
-@njit(parallel=True, cache=True)
-def _restrict_parallel(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse):
-    for i_c in prange(1, coarse.shape[1] - 1):
-        _restrict_plane(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse, i_c)
-
-
-@njit(cache=True)
-def _restrict_residual(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse, parallel):
-    if parallel:
-        _restrict_parallel(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse)
-    else:
-        for i_c in range(1, coarse.shape[1] - 1):
-            _restrict_plane(u, f, gx, gy, gz, coupling, fx, fy, fz, coarse, i_c)
-
-
-@njit(cache=True)
-def _add_coarse(u, fx, fy, fz, coarse):
-    for c in range(2):
-        for i in range(1, u.shape[1] - 1):
-            for j in range(u.shape[2]):
-                for k in range(1, u.shape[3] - 1):
-                    u[c, i, j, k] += coarse[c, (i - 1) // fx + 1, j // fy, (k - 1) // fz + 1]
-
-
-@njit(cache=True)
-def _solve_coarsest(u, f, node, direct, free_node):
-    nx, ny, nz = u.shape[1] - 2, u.shape[2], u.shape[3] - 2
-    n = nx * ny * nz
-    rhs = np.empty(2 * n + 1)
-    for c in range(2):
-        for i in range(nx):
-            for j in range(ny):
-                for k in range(nz):
-                    rhs[c * n + (i * ny + j) * nz + k] = f[c, i + 1, j, k + 1]
-    rhs[2 * n] = node[1] if free_node else 0.0
-    x = direct @ rhs
-    for c in range(2):
-        for i in range(nx):
-            for j in range(ny):
-                for k in range(nz):
-                    u[c, i + 1, j, k + 1] = x[c * n + (i * ny + j) * nz + k]
-    node[0] = x[2 * n]
-
-
-@njit(cache=True)
-def v_cycle(levels, gx, gy, gz, coupling, inverse, u, f, node, direct, free_node, sweeps, parallel):
-    """Approximate A^-1 f by one symmetric V-cycle from zero; level 0 of f, node[0, 1] in, u, node[0, 0] out."""
+    A, f and node are over the ``unit`` of the hierarchy.
+    """
+    levels, level_x, level_y, level_z, level_c, level_u, level_v, level_f, node, network = coarse
     last = levels.shape[0] - 1
     for level in range(last):
-        lu, lf = cell_view(u, levels, level, 2), cell_view(f, levels, level, 2)
-        lx, ly, lz = x_view(gx, levels, level), y_view(gy, levels, level), z_view(gz, levels, level)
-        lc, li = cell_view(coupling, levels, level, 1)[0], cell_view(inverse, levels, level, 3)
-        lu[:] = 0.0
-        node[level, 0] = 0.0
-        shared = parallel and levels[level, NX] * levels[level, NY] * levels[level, NZ] >= PARALLEL_CELLS
-        for _ in range(sweeps):
-            _relax(lu, lf, lx, ly, lz, li, False, shared)
-            if free_node:
-                node[level, 0] = _relax_node(lu, lx, node[level, 1], node[level, 2])
+        u, v, f = (
+            cell_view(level_u, levels, level, 2),
+            cell_view(level_v, levels, level, 2),
+            cell_view(level_f, levels, level, 2),
+        )
+        gx, gy, gz = x_view(level_x, levels, level), y_view(level_y, levels, level), z_view(level_z, levels, level)
+        c, total, rhs = cell_view(level_c, levels, level, 1)[0], node[level, 2], node[level, 1]
         fx, fy, fz = levels[level, FX], levels[level, FY], levels[level, FZ]
-        _restrict_residual(lu, lf, lx, ly, lz, lc, fx, fy, fz, cell_view(f, levels, level + 1, 2), shared)
-        node[level + 1, 1] = 0.0
-    _solve_coarsest(cell_view(u, levels, last, 2), cell_view(f, levels, last, 2), node[last], direct, free_node)
+        large = is_large(levels, level)
+        value = LARGE * rhs / total if free_node else 0.0
+        start(f, gx, gy, gz, c, LARGE, v, large)
+        _fill_ends(v, value)
+        if free_node:
+            value += SMALL * _node_residual(v, gx, value, rhs) / total
+        smooth(v, f, gx, gy, gz, c, SMALL, u, large)
+        _fill_ends(u, value)
+        node[level, 0] = value
+        node[level + 1, 1] = _node_residual(u, gx, value, rhs) if free_node else 0.0
+        _restrict(u, f, gx, gy, gz, c, v, fx, fy, fz, cell_view(level_f, levels, level + 1, 2), large)
+    node[last, 0] = aggregation.solve(
+        cell_view(level_f, levels, last, 2), node[last, 1], cell_view(level_u, levels, last, 2), network
+    )
     for level in range(last - 1, -1, -1):
-        lu, lf = cell_view(u, levels, level, 2), cell_view(f, levels, level, 2)
-        lx, ly, lz = x_view(gx, levels, level), y_view(gy, levels, level), z_view(gz, levels, level)
-        li = cell_view(inverse, levels, level, 3)
-        shared = parallel and levels[level, NX] * levels[level, NY] * levels[level, NZ] >= PARALLEL_CELLS
+        u, v, f = (
+            cell_view(level_u, levels, level, 2),
+            cell_view(level_v, levels, level, 2),
+            cell_view(level_f, levels, level, 2),
+        )
+        gx, gy, gz = x_view(level_x, levels, level), y_view(level_y, levels, level), z_view(level_z, levels, level)
+        c, total, rhs = cell_view(level_c, levels, level, 1)[0], node[level, 2], node[level, 1]
         fx, fy, fz = levels[level, FX], levels[level, FY], levels[level, FZ]
-        _add_coarse(lu, fx, fy, fz, cell_view(u, levels, level + 1, 2))
-        node[level, 0] += node[level + 1, 0]
-        fill_ghosts(lu, node[level, 0])
-        for _ in range(sweeps):
-            if free_node:
-                node[level, 0] = _relax_node(lu, lx, node[level, 1], node[level, 2])
-            _relax(lu, lf, lx, ly, lz, li, True, shared)
+        large = is_large(levels, level)
+        value = node[level, 0] + node[level + 1, 0]
+        _add_coarse(u, fx, fy, fz, cell_view(level_u, levels, level + 1, 2), large)
+        _fill_ends(u, value)
+        after = value + SMALL * _node_residual(u, gx, value, rhs) / total if free_node else 0.0
+        smooth(u, f, gx, gy, gz, c, SMALL, v, large)
+        _fill_ends(v, after)
+        value = after + LARGE * _node_residual(v, gx, after, rhs) / total if free_node else 0.0
+        smooth(v, f, gx, gy, gz, c, LARGE, u, large)
+        _fill_ends(u, value)
+        node[level, 0] = value

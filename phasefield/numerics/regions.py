@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from phasefield.grid import Lateral
-from phasefield.grid_labels import label_connected
+from phasefield.numerics import components
 
 # Of a sheet's resistance over a cell's, above which grains are coarse unknowns even where metal encloses nothing. With
 # them an iteration takes 15 % longer. Iterations with and without at the start of the main case on 344 x 240 cells, its
 # sheets scaled to 5, 10, 14, 20 and 45: 7 and 7, 8 and 9, 9 and 10, 10 and 12, 13 and 17 (benchmarks/cg_iterations.py).
 SHEET_CONTRAST = 15.0
-MOST = 400  # more pieces than this of one phase: the largest ones are kept
+MOST = 400  # more pieces than this of one phase: the largest ones are kept; below ``components.STEP``
 
 
 def extend(labels: np.ndarray, count: int) -> tuple[np.ndarray, int]:
-    """Extend pieces 1 … count of ``labels`` to their nearest cells and number them from 0; only the largest are kept.
+    """Extend pieces 1 … count of ``labels``, an int32 box, to their nearest cells and number them from 0, in place.
 
-    Returns labels of the same shape, all cells labelled, and their count (0 if there is no piece).
+    Only the largest ``MOST`` are kept. Nearest is what ``components.spread`` says: pieces are coarse unknowns of a
+    preconditioner, exact distances save no iterations.
+
+    Returns the labels, of all cells, and their count (0 if there is no piece).
     """
-    if count == 0:
-        return np.zeros(labels.shape, dtype=np.int32), 0
+    number = np.arange(-1, count, dtype=np.int32)
+    number[0] = components.FAR
     if count > MOST:
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
         sizes[0] = 0
         keep = np.sort(np.argsort(sizes, kind="stable")[-MOST:])
-        renumber = np.zeros(count + 1, dtype=np.int32)
-        renumber[keep] = np.arange(1, MOST + 1)
-        labels, count = renumber[labels], MOST
-    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
-    return (labels[tuple(nearest)] - 1).astype(np.int32), count
+        number[:] = components.FAR
+        number[keep] = np.arange(MOST)
+    if count > 1:
+        components.spread(labels, number)
+    else:
+        labels[:] = 0
+    return labels, min(count, MOST)
 
 
 def cells_between(sheets: tuple[np.ndarray, ...], metal: np.ndarray, lateral: Lateral) -> np.ndarray:
@@ -41,22 +43,10 @@ def cells_between(sheets: tuple[np.ndarray, ...], metal: np.ndarray, lateral: La
     ``sheets``: one array per axis on the box's faces (``Grid.box_faces``), > 0 where a sheet parts two cells.
     ``metal``: no face connects its cells with others; an electrode would join all grains that touch it.
     """
-    shape = metal.shape
-    number = np.arange(metal.size).reshape(shape)
-    first, second = [], []
-    for axis, sheet in enumerate(sheets):
-        if shape[axis] == 1:
-            continue
-        high = np.roll(number, -1, axis)
-        open_ = sheet.take(range(1, shape[axis] + 1), axis) == 0.0
-        open_ &= metal == np.roll(metal, -1, axis)
-        if axis == 0 or lateral == "mirror":
-            open_[(slice(None),) * axis + (-1,)] = False
-        first.append(number[open_])
-        second.append(high[open_])
-    row, column = np.concatenate(first), np.concatenate(second)
-    graph = coo_array((np.ones(row.size, dtype=np.int8), (row, column)), shape=(number.size, number.size))
-    return connected_components(graph, directed=False)[1].reshape(shape)
+    labels = np.empty(metal.shape, dtype=np.int32)
+    components.label_between(*sheets, metal, lateral == "periodic", labels)
+    labels -= 1
+    return labels
 
 
 class Regions:
@@ -85,42 +75,43 @@ class Regions:
         self.labels = np.zeros((2, shape[0] + 2, shape[1], shape[2] + 2), dtype=np.int32)
         self.count = 0
         self._always = always
-        self._network = np.zeros(shape, dtype=np.bool_) if network is None else network
+        self._network = network
         few = grains is not None and grains.max() < MOST
-        self._grains = grains + 1 if grains is not None and few else np.ones(shape, dtype=np.int32)
-        self._boxes = ndimage.find_objects(self._grains) if few else []
+        self._grains = (grains + 1).astype(np.uint16) if grains is not None and few else np.uint16(1)
         self._maps: np.ndarray | None = None
 
     def update(self, metal: np.ndarray, conducting: np.ndarray) -> None:
         """Follow the boolean maps ``metal`` and ``conducting``, boxes: all that conducts as metal does, its tail included."""
+        if not self._always and self._network is None:
+            return  # what metal encloses is as large as grains: the networks of ``multigrid`` see it
         maps = np.stack([metal, conducting])
         if self._maps is not None and np.array_equal(maps, self._maps):
             return
         self._maps = maps
-        ceramic, bodies = label_connected(~metal, self.lateral), self._conductors(conducting)
-        if ceramic[1] <= 1 and bodies[1] <= 1 and not self._always:
+        bodies, n_bodies = self._label(self._conductors(conducting))
+        if not self._always and n_bodies <= 1:
             self.count = 0
             return
-        pieces, n_pieces = extend(*(self._pieces_of_grains(~metal) if self._boxes else ceramic))
-        metals, n_metals = extend(*bodies)
-        self.labels[0, 1:-1, :, 1:-1] = pieces
-        self.labels[1, 1:-1, :, 1:-1] = metals + max(n_pieces, 1)
-        self.count = max(n_pieces, 1) + max(n_metals, 1)
+        pieces, n_pieces = self._label(np.multiply(self._grains, ~metal, dtype=np.uint16))
+        if n_pieces <= 1 and n_bodies <= 1:
+            self.count = 0
+            return
+        for component, (labels, count) in enumerate(((pieces, n_pieces), (bodies, n_bodies))):
+            first = 0 if component == 0 else self.count
+            labels, count = extend(labels, count)
+            np.add(labels, first, out=self.labels[component, 1:-1, :, 1:-1])
+            self.count = first + max(count, 1)
 
-    def _conductors(self, metal: np.ndarray) -> tuple[np.ndarray, int]:
-        """Label the connected pieces of metal, then those of the network that no metal covers, from 1."""
-        labels, count = label_connected(metal, self.lateral)
-        parts, more = label_connected(self._network & ~metal, self.lateral)
-        return np.where(parts > 0, parts + count, labels).astype(np.int32), count + more
+    def _conductors(self, metal: np.ndarray) -> np.ndarray:
+        """Return 1 in metal, 2 in the network that no metal covers, 0 elsewhere."""
+        value = metal.astype(np.uint16)
+        if self._network is not None:
+            value[self._network & ~metal] = 2
+        return value
 
-    def _pieces_of_grains(self, ceramic: np.ndarray) -> tuple[np.ndarray, int]:
-        """Label the connected pieces of ``ceramic`` grain by grain, from 1; periodic sides part them."""
-        labels, count = np.zeros(ceramic.shape, dtype=np.int32), 0
-        for grain, box in enumerate(self._boxes, start=1):
-            pieces, found = ndimage.label(ceramic[box] & (self._grains[box] == grain))
-            np.copyto(labels[box], pieces + count, where=pieces > 0)
-            count += found
-        return labels, count
+    def _label(self, value: np.ndarray) -> tuple[np.ndarray, int]:
+        labels = np.empty(value.shape, dtype=np.int32)
+        return labels, components.label_equal(value, self.lateral == "periodic", labels)
 
 
 def regions_of(

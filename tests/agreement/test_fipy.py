@@ -11,6 +11,7 @@ import pytest
 
 from phasefield import list_cases, load_case
 from phasefield.backends import Control, Tolerances, get_backend
+from phasefield.backends.common import RATES
 from phasefield.backends.numba_cpu import INNER, NumbaBackend
 from phasefield.crosscheck import crosscheck
 from phasefield.errors import CaseError
@@ -124,7 +125,7 @@ def operators(problem: Problem, referee: Problem | None = None) -> list[tuple[st
     one = get_backend("numba", problem, TIGHT)
     other: Any = get_backend("fipy", referee or problem, TIGHT)
     assert isinstance(one, NumbaBackend)
-    one._load(state)
+    one._load(state, 0.0)
     one._freeze_metal(state)
     one._evaluate(state, 0.07, STEP)
     other.load(state)
@@ -161,7 +162,7 @@ def test_nuclei_plate_where_there_is_no_interface(grid: Grid) -> None:
     state["metal_fraction"] = problem.initial_metal_fraction.copy()
     one = get_backend("numba", problem, TIGHT)
     assert isinstance(one, NumbaBackend)
-    one._load(state)
+    one._load(state, 0.0)
     one._freeze_metal(state)
     one._evaluate(state, 0.07, STEP)
     source, area = (one.maps[name].reshape(grid.shape) for name in ("source", "area"))
@@ -205,7 +206,7 @@ def test_one_step(grid: Grid, laws: dict[str, Any], control: Control) -> None:
         states.append(state)
     one, other = states
     assert ("nucleus" in one.arrays) == (problem.nucleation is not None)
-    for field in one.arrays:
+    for field in set(one.arrays) - set(RATES):
         assert_close(1.0 * one[field], 1.0 * other[field], 1e-7)
     assert other.cell_voltage == pytest.approx(one.cell_voltage, rel=1e-7)
     assert_close(one.reservoir_thickness, other.reservoir_thickness, 1e-7)

@@ -7,8 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from phasefield.backends import Control
-from phasefield.backends import numba_kernels as kernels
+from phasefield.backends import Control, numba_faces
 from phasefield.numerics import interface, krylov, multigrid
 from phasefield.physics.constants import thermal_voltage
 from phasefield.validation.common import backend_for, line_grid, plain_problem, uniform_ceramic
@@ -77,20 +76,21 @@ def test_potential_over_smooth_conductivity_is_second_order(dimension: int, cell
         sigma, phi = np.exp(x + 0.5 * c), np.sin(np.pi * x) * c
         laplacian = -(np.pi**2 + (dimension - 1) * k**2) * phi
         source = -sigma * (laplacian + np.pi * np.cos(np.pi * x) * c + 0.5 * np.sin(np.pi * x) * steep)
-        hierarchy = multigrid.Hierarchy(shape, spacing)
-        gx, gy, gz, _ = hierarchy.finest()
+        h = multigrid.Hierarchy(shape, spacing)
+        gx, gy, gz, coupling = h.finest()
         sheets = [np.zeros([m + (a == axis) for a, m in enumerate(shape)]) for axis in range(3)]
-        kernels.ionic_faces(np.zeros(shape), sigma, *sheets, *spacing, True, gx, gy, gz)
+        numba_faces.ionic_faces(np.zeros(shape), sigma, *sheets, *spacing, True, gx, gy, gz)
         area = spacing[1] * d
         gx[0, 0, :, 1:-1], gx[0, -1, :, 1:-1] = 2.0 * sigma[0] * area / d, 2.0 * sigma[-1] * area / d
         gx[1], gy[1], gz[1] = gx[0], gy[0], gz[0]
-        multigrid.set_up(*hierarchy.arrays, False)
+        multigrid.set_faces(gx, gy, gz, h.unit, h.coarse)
+        multigrid.set_up(gx, coupling, h.unit, h.coarse, False)
         r = np.zeros((2, n + 2, shape[1], n + 2))
         r[0][INNER] = source * area * d
         u = np.zeros_like(r)
-        regions = np.zeros(r.shape, dtype=np.int32)
         aim, ones = np.full(2, 1e-10), np.ones(r.shape[1:])
-        krylov.solve(u, r, hierarchy.arrays, False, 2, regions, np.zeros((0, 0)), ones, aim, 100)
+        no_regions = np.zeros(u.shape, dtype=np.int32)
+        krylov.solve(u, r, h.finest(), h.unit, h.coarse, h.work, False, no_regions, np.zeros((0, 0)), ones, aim, 100)
         errors.append(float(np.sqrt(np.mean((u[0][INNER] - phi) ** 2))))
     assert errors[-1] < 5e-3
     np.testing.assert_allclose(orders(errors), 2.0, atol=0.15)

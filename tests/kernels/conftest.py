@@ -22,7 +22,7 @@ class BlockSystem:
 
     ``faces[axis]``: ``(2, nx, ny, nz)`` and one more along the axis, face i before cell i; the first and the last
     lateral one are the same. ``coupling``: ``(nx, ny, nz)``. After a change of either call ``fill``, or ``set_up`` to
-    make the coarse levels too.
+    make the levels of the preconditioner too.
     """
 
     faces: list[np.ndarray]
@@ -44,7 +44,9 @@ class BlockSystem:
 
     def set_up(self) -> None:
         self.fill()
-        multigrid.set_up(*self.hierarchy.arrays, self.free_node)
+        h = self.hierarchy
+        multigrid.set_faces(h.gx, h.gy, h.gz, h.unit, h.coarse)
+        multigrid.set_up(h.gx, h.coupling, h.unit, h.coarse, self.free_node)
 
     @property
     def box(self) -> Triple:
@@ -72,13 +74,13 @@ class BlockSystem:
         row, _ = krylov.apply_operator(u, *self.hierarchy.finest(), self.free_node, out)
         return self.flatten(out, row)
 
-    def precondition(self, vector: np.ndarray, sweeps: int = 2) -> np.ndarray:
+    def precondition(self, vector: np.ndarray) -> np.ndarray:
         """Return one V-cycle's answer to the right-hand side ``vector``."""
         h = self.hierarchy
         f, node = self.pad(vector)
         levels_module.cell_view(h.f, h.levels, 0, 2)[:] = f
         h.node[0, 1] = node
-        multigrid.v_cycle(*h.arrays, self.free_node, sweeps, False)
+        multigrid.v_cycle(h.coarse, self.free_node)
         return self.flatten(levels_module.cell_view(h.u, h.levels, 0, 2), h.node[0, 0])
 
     def matrix(self) -> sparse.csr_array:

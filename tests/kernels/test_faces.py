@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from phasefield.backends import numba_kernels as kernels
+from phasefield.backends import numba_faces
 from phasefield.grid import Grid
 from phasefield.physics import transport
 from phasefield.physics.constants import thermal_voltage
@@ -42,7 +42,7 @@ def sheets_on(shape, value: float = 0.0) -> list[np.ndarray]:
 def ionic(xi, conductivity, sheets=None, periodic=True, spacing=SPACING) -> list[np.ndarray]:
     def write(*faces: np.ndarray) -> None:
         resistances = sheets_on(xi.shape) if sheets is None else sheets
-        kernels.ionic_faces(xi, conductivity, *resistances, *spacing, periodic, *faces)
+        numba_faces.ionic_faces(xi, conductivity, *resistances, *spacing, periodic, *faces)
 
     return faces_of(write, xi.shape, 0)
 
@@ -56,7 +56,7 @@ def electronic(
     potentials = np.zeros((2, nx + 2, ny, nz + 2)) if u is None else u
 
     def write(*faces: np.ndarray) -> None:
-        kernels.electronic_faces(
+        numba_faces.electronic_faces(
             xi, bulk, boundary, METAL, floor, potentials, u is not None, factor, THERMAL, *spacing, periodic, *faces
         )
 
@@ -224,7 +224,8 @@ def test_faces_do_not_depend_on_where_the_periodic_side_is(shape, axis: int, shi
 
     def all_of(amount: int) -> list[np.ndarray]:
         maps = [np.roll(a, amount, axis) for a in (xi, conductivity, boundary)]
-        rolled = np.pad(np.roll(u, amount, axis + 1), ((0, 0), (1, 1), (0, 0), (1, 1)))
+        rolled = np.pad(np.roll(u, amount, axis + 1), ((0, 0), (1, 1), (0, 0), (0, 0)))
+        rolled = np.pad(rolled, ((0, 0), (0, 0), (0, 0), (1, 1)), mode="wrap")
         return ionic(*maps[:2]) + electronic(*maps, rolled)
 
     for number, (rolled, straight) in enumerate(zip(all_of(shift), all_of(0), strict=True)):
@@ -259,7 +260,7 @@ def planar(
     currents = np.full((2, *lateral), np.nan)
     padded = np.zeros((2, 5, lateral[0], lateral[1] + 2))
     padded[:, row + 1, :, 1:-1] = np.reshape(u, (2, 1, 1)) if np.ndim(u) == 1 else u
-    kernels.planar_electrode(
+    numba_faces.planar_electrode(
         np.zeros(shape), np.full(shape, sigma), np.full(shape, 1e-3), np.zeros(shape), METAL, FLOOR, padded, row, face,
         value, i0, alpha, linear, contact, False, factor, THERMAL, SPACING[0], AREA[0], gx, currents,
     )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import spsolve
 
-from phasefield.numerics import krylov
+from phasefield.numerics import krylov, levels
 from phasefield.numerics.regions import Regions
 
 NO_REGIONS = np.zeros((0, 0))
@@ -20,7 +20,10 @@ def solve(system, b, *, regions=None, e_inverse=NO_REGIONS, tolerance=1e-14, wei
     regions = np.zeros(r.shape, dtype=np.int32) if regions is None else regions
     weight = np.ones(r.shape[1:]) if weight is None else weight
     aim = np.full(2, tolerance * np.abs(b).sum())
-    n = krylov.solve(x, r, system.hierarchy.arrays, system.free_node, 2, regions, e_inverse, weight, aim, limit)
+    h = system.hierarchy
+    n = krylov.solve(
+        x, r, h.finest(), h.unit, h.coarse, h.work, system.free_node, regions, e_inverse, weight, aim, limit
+    )  # fmt: skip
     return system.flatten(x, x[0, -1, 0, 0]), system.flatten(r, r[0, -1, 0, 0]), n
 
 
@@ -99,6 +102,13 @@ def deep_islands() -> np.ndarray:
     return metal
 
 
+@pytest.fixture(autouse=True)
+def several_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small boxes have more than one level."""
+    monkeypatch.setattr(levels, "NETWORK_CELLS", 32)
+    monkeypatch.setattr(levels, "NETWORK_SHARE", 0.0)
+
+
 def web(random_system, metal: np.ndarray, free_node: bool):
     """Return a system in which metal hardly lets ions through and ceramic hardly electrons, and its regions."""
     system = random_system(metal.shape, free_node=free_node, decades=0.5, seed=16)
@@ -110,7 +120,7 @@ def web(random_system, metal: np.ndarray, free_node: bool):
             faces[-1] = faces[0]
     system.coupling *= 1e-6
     system.set_up()
-    regions = Regions(metal.shape, "periodic")
+    regions = Regions(metal.shape, "periodic", always=True)
     regions.update(metal, metal)
     return system, regions
 
@@ -142,6 +152,16 @@ def test_regions_change_the_path_and_not_the_answer(random_system, islands, free
         assert np.abs(found - expected).max() < 1e-6 * np.abs(expected).max()
     assert 0 < few < 0.9 * many
     assert np.abs(left - (b - system.matrix() @ x)).sum() < 1e-8 * np.abs(b).sum()
+
+
+@pytest.mark.parametrize("free_node", [True, False], ids=["free", "held"])
+def test_networks_see_what_coarse_boxes_do_not(random_system, free_node, monkeypatch) -> None:
+    """Islands as large as the cells of the last level merge to unknowns of their own: 32 iterations, not 60 and more."""
+    monkeypatch.setattr(levels, "NETWORK_CELLS", 300)
+    system, _ = web(random_system, flat_islands(), free_node)
+    assert len(system.hierarchy.levels) > 1 and system.hierarchy.network.sizes[1, 0] > 0
+    _, _, count = solve(system, np.random.default_rng(17).normal(size=system.size), tolerance=1e-12)
+    assert 0 < count <= 35
 
 
 @pytest.mark.parametrize("layers", [1, 4])

@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 
 from phasefield.numerics import krylov, multigrid
-from phasefield.numerics.levels import DIRECT_CELLS, FX, FZ, NX, NZ, cell_view, plan_levels, x_view, y_view, z_view
+from phasefield.numerics import levels as levels_module
+from phasefield.numerics.levels import FX, FZ, NX, NZ, cell_view, plan_levels, x_view, y_view, z_view
 
 LINES_AND_PLANES = [(5, 1, 8), (8, 1, 10), (13, 1, 7), (7, 1, 11), (33, 1, 1), (40, 1, 1), (1, 1, 37), (19, 1, 2)]
 BOXES = [(5, 5, 5), (4, 3, 6), (5, 4, 3), (5, 2, 7), (7, 5, 2), (6, 3, 3), (1, 5, 8), (9, 7, 1), (3, 7, 3), (5, 2, 4)]
 SHAPES = LINES_AND_PLANES + BOXES
+FEW = 32  # cells of the last level here
+
+
+@pytest.fixture(autouse=True)
+def several_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small boxes have more than one level."""
+    monkeypatch.setattr(levels_module, "NETWORK_CELLS", FEW)
+    monkeypatch.setattr(levels_module, "NETWORK_SHARE", 0.0)
 
 
 @pytest.mark.parametrize("free_node", [True, False], ids=["free", "held"])
@@ -34,19 +43,18 @@ def test_v_cycle_is_symmetric_and_positive(random_system, shape, periodic, free_
     system = random_system(shape, periodic, free_node, seed=2)
     assert len(system.hierarchy.levels) > 1
     inverse = system.dense(system.precondition)
-    np.testing.assert_allclose(inverse, inverse.T, rtol=0.0, atol=1e-12 * np.abs(inverse).max())
+    np.testing.assert_allclose(inverse, inverse.T, rtol=0.0, atol=3e-6 * np.abs(inverse).max())
     assert np.linalg.eigvalsh(inverse)[0] > 0.0
 
 
-@pytest.mark.parametrize("sweeps", [1, 3])
 @pytest.mark.parametrize("shape", [(21, 19, 17), (16, 3, 15), (12, 15, 14), (43, 1, 37)], ids=str)
-def test_v_cycle_of_several_levels_is_symmetric(random_system, shape, sweeps) -> None:
-    """Odd numbers of layers on every level: the first and the last one touch and are of one colour."""
+def test_v_cycle_of_several_levels_is_symmetric(random_system, shape) -> None:
+    """To single precision."""
     system = random_system(shape, decades=5.0, seed=4)
     rng = np.random.default_rng(5)
     a, b = rng.normal(size=(2, system.size))
-    to_a, to_b = system.precondition(a, sweeps), system.precondition(b, sweeps)
-    assert abs(b @ to_a - a @ to_b) < 1e-12 * np.sqrt((a @ to_a) * (b @ to_b))
+    to_a, to_b = system.precondition(a), system.precondition(b)
+    assert abs(b @ to_a - a @ to_b) < 1e-5 * np.sqrt((a @ to_a) * (b @ to_b))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +83,7 @@ def test_the_coarsest_level_is_solved_exactly(random_system, shape, periodic, fr
     system = random_system(shape, periodic, free_node)
     assert len(system.hierarchy.levels) == 1
     both = system.dense(lambda v: system.precondition(system.apply(v)))
-    np.testing.assert_allclose(both, np.eye(system.size), atol=1e-10)
+    np.testing.assert_allclose(both, np.eye(system.size), atol=1e-3)
 
 
 @pytest.mark.parametrize(("axes", "long_axis"), [([0, 2], 0), ([0, 2], 2), (range(3), 0), (range(3), 1), (range(3), 2)])
@@ -89,7 +97,7 @@ def test_long_cells_wait_until_the_others_have_caught_up(axes, long_axis: int) -
             slow = axis == long_axis
             assert levels[row, NX + axis] == (64 if slow else n)
             assert levels[row, FX + axis] == (1 if slow and waits else factor)
-    assert np.prod(levels[-1, NX : NZ + 1]) <= DIRECT_CELLS < np.prod(levels[-2, NX : NZ + 1])
+    assert np.prod(levels[-1, NX : NZ + 1]) <= FEW < np.prod(levels[-2, NX : NZ + 1])
 
 
 def test_the_layer_of_a_2d_grid_does_not_decide_which_cells_are_long() -> None:
@@ -107,7 +115,10 @@ def test_levels_of_odd_sizes_cover_every_cell(shape) -> None:
 
 def all_faces(h: multigrid.Hierarchy, level: int) -> list[np.ndarray]:
     """Return the conductances of a level per axis, one more along it than cells, the last y face again as the first."""
-    views = [view(g, h.levels, level) for view, g in zip((x_view, y_view, z_view), (h.gx, h.gy, h.gz), strict=True)]
+    views = [
+        view(g, h.levels, level)
+        for view, g in zip((x_view, y_view, z_view), (h.level_x, h.level_y, h.level_z), strict=True)
+    ]
     x, y, z = views[0][:, :, :, 1:-1], views[1][:, 1:-1, :, 1:-1], views[2][:, 1:-1]
     if y.shape[2] == 0:
         y = np.zeros((2, y.shape[1], 1, y.shape[3]))
@@ -150,7 +161,7 @@ def test_coarse_conductances_are_sums_of_faces_in_series_with_half_the_inside(ra
         factors = h.levels[level, FX : FZ + 1].tolist()
         for axis, (fine, coarse) in enumerate(zip(all_faces(h, level), all_faces(h, level + 1), strict=True)):
             expected = np.stack([coarse_by_hand(fine[c], axis, factors) for c in range(2)])
-            np.testing.assert_allclose(coarse, expected, rtol=1e-13, err_msg=f"level {level + 1}, axis {axis}")
+            np.testing.assert_allclose(coarse, expected, rtol=3e-6, err_msg=f"level {level + 1}, axis {axis}")
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -159,9 +170,9 @@ def test_coarse_levels_keep_the_coupling_and_the_ring(random_system, shape) -> N
     system = random_system(shape)
     h, expected = system.hierarchy, system.coupling
     for level, row in enumerate(h.levels):
-        coupling = cell_view(h.coupling, h.levels, level, 1)[0, 1:-1, :, 1:-1]
-        np.testing.assert_allclose(coupling, expected, rtol=1e-12)
-        faces = z_view(h.gz, h.levels, level)
+        coupling = cell_view(h.level_c, h.levels, level, 1)[0, 1:-1, :, 1:-1]
+        np.testing.assert_allclose(coupling, expected, rtol=1e-6)
+        faces = z_view(h.level_z, h.levels, level)
         np.testing.assert_array_equal(faces[..., 0], faces[..., -1])
         for axis, factor in enumerate(row[FX : FZ + 1]):
             expected = np.add.reduceat(expected, range(0, expected.shape[axis], factor), axis)

@@ -69,7 +69,7 @@ def test_regions_number_ceramic_for_ions_and_metal_for_electrons(layers: int) ->
     """Also where the picture is the same in every layer."""
     flat = picture("########", "########", "#..##..#", "########", "........", "..#.....")
     metal = np.repeat(flat, layers, axis=1)
-    pieces = regions.Regions(metal.shape, "mirror")
+    pieces = regions.Regions(metal.shape, "mirror", always=True)
     pieces.update(metal, metal)
     ions, electrons = pieces.labels[:, 1:-1, :, 1:-1]
     assert pieces.count == 5
@@ -83,7 +83,7 @@ def test_a_hole_through_one_layer_joins_what_it_leads_to() -> None:
     metal = np.ones((7, 5, 6), dtype=bool)
     metal[4:] = False
     metal[1, 2, 2] = False
-    pieces = regions.Regions(metal.shape, "periodic")
+    pieces = regions.Regions(metal.shape, "periodic", always=True)
     pieces.update(metal, metal)
     assert pieces.count == 3  # enclosed ceramic, ceramic, metal
     metal = metal.copy()
@@ -96,14 +96,14 @@ def test_a_hole_through_one_layer_joins_what_it_leads_to() -> None:
     "metal", [picture("##", "..", ".."), picture("..", ".."), picture("##", "##")], ids=["two", "ceramic", "metal"]
 )
 def test_one_piece_of_each_needs_no_coarse_unknown(metal: np.ndarray) -> None:
-    pieces = regions.Regions(metal.shape, "periodic")
+    pieces = regions.Regions(metal.shape, "periodic", always=True)
     pieces.update(metal, metal)
     assert pieces.count == 0
 
 
 def test_regions_follow_the_metal() -> None:
     apart = picture("#...", "....", "..#.", "....")
-    pieces = regions.Regions(apart.shape, "periodic")
+    pieces = regions.Regions(apart.shape, "periodic", always=True)
     counts = []
     for metal in (apart, apart, np.zeros_like(apart), apart.copy()):
         pieces.update(metal, metal)
@@ -132,7 +132,7 @@ def test_pieces_that_metal_encloses_end_at_sheets():
     sheets[0][5] = 1.0
     metal = np.zeros(shape, dtype=bool)
     metal[[2, 7], 0, 2:8] = metal[2:8, 0, 2] = metal[2:8, 0, 7] = True  # a ring across the sheet
-    pieces = regions.regions_of(sheets, 1.0, metal, "mirror")
+    pieces = regions.regions_of(sheets, 0.05, metal, "mirror")
     pieces.update(metal, metal)
     inside = pieces.labels[0, 4:8, 0, 4:8]
     assert len(np.unique(inside)) == 2 and pieces.count == 5  # two halves inside, two outside, one body

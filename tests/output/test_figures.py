@@ -16,7 +16,7 @@ from phasefield.results_folder import open_results
 from postprocess import figures
 from postprocess.figures import animate, draw, preview
 from postprocess.grains import colour_numbers, neighbour_pairs, outlines, refine_labels
-from postprocess.style import ISOLATED
+from postprocess.style import ISOLATED, STYLE
 
 
 def test_preview_of_a_folder_is_a_large_picture_with_many_colours(
@@ -32,6 +32,22 @@ def test_preview_of_a_folder_is_a_large_picture_with_many_colours(
     assert picture.shape[1] >= 1800
     assert len(np.unique((picture[..., :3] * 15).astype(int) @ (1, 16, 256))) > 100
     assert not list(folder.glob(".preview*"))
+
+
+def test_a_picture_that_is_drawn_once_is_that_of_savefig(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:
+    import matplotlib
+    from PIL import Image
+
+    folder = open_results("made_up", tmp_path / "run")
+    made_up.write_run(folder, grid)
+    results = postprocess.load(folder)
+    preview(results, tmp_path / "once.png")
+    with matplotlib.rc_context(STYLE):
+        draw(results).savefig(tmp_path / "twice.png", dpi=200)
+    once, twice = Image.open(tmp_path / "once.png"), Image.open(tmp_path / "twice.png")
+    assert np.array_equal(np.asarray(once), np.asarray(twice)[..., :3])
+    assert np.asarray(twice)[..., 3].min() == 255
+    assert once.info["dpi"] == twice.info["dpi"]
 
 
 def test_every_panel_names_its_quantity_and_unit(tmp_path: Path, grid: Grid, made_up: ModuleType) -> None:

@@ -171,13 +171,14 @@ def test_threads_do_not_matter() -> None:
 
 
 def test_floating_pieces_take_few_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Conducting pieces of 3 cells in an insulator, which a coarse grid cannot see: 35 iterations instead of 118."""
-    grid = Grid((45, 45), (1e-6, 1e-6))
-    islands = np.kron(np.random.default_rng(1).random((15, 15)) < 0.45, np.ones((3, 3), dtype=bool))
+    """Conducting pieces of 3 cells in an insulator, which a coarse grid cannot see: 49 iterations instead of 369."""
+    grid = Grid((90, 90), (1e-6, 1e-6))
+    islands = np.kron(np.random.default_rng(1).random((30, 30)) < 0.45, np.ones((3, 3), dtype=bool))
     ceramic = with_maps(grid, ionic_conductivity=np.where(islands, 1.0, 1e-6))
     few = effective.effective_conductivity(ceramic, grid).along[0].iterations
+    assert few <= 60
     monkeypatch.setattr(conduction, "WEAK", 0.0)  # all is one piece
-    assert few <= 50 < effective.effective_conductivity(ceramic, grid).along[0].iterations
+    assert effective.effective_conductivity(ceramic, grid).along[0].iterations > 200
 
 
 def test_no_result_without_convergence(monkeypatch: pytest.MonkeyPatch) -> None:

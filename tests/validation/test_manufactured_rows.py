@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from phasefield.backends import numba_cpu, numba_kernels
+from phasefield.backends import numba_cpu, numba_faces, numba_kernels
 from phasefield.fields import State
 from phasefield.grid import Grid
 from phasefield.numerics import interface
@@ -157,9 +157,12 @@ KERNELS = numba_kernels
 WRONG = {
     "curvature": (wrapped(interface, "curvature", more_bend, True), "space of ξ"),
     "alpha": (wrapped(KERNELS, "reaction_and_storage", replaced(12, lambda _: 0.42)), "space of n"),
-    "one-sided faces": (wrapped(KERNELS, "ionic_faces", one_sided, True), "space of φ_i"),
-    "n-type beside the face": (wrapped(KERNELS, "electronic_faces", shifted), "space of φ_e"),
-    "5 % of the band": (wrapped(KERNELS, "electronic_faces", replaced(2, lambda band: 1.05 * band)), "space of φ_e"),
+    "one-sided faces": (wrapped(numba_faces, "ionic_faces", one_sided, True), "space of φ_i"),
+    "n-type beside the face": (wrapped(numba_faces, "electronic_faces", shifted), "space of φ_e"),
+    "5 % of the band": (
+        wrapped(numba_faces, "electronic_faces", replaced(2, lambda band: 1.05 * band)),
+        "space of φ_e",
+    ),
     "profile without theta": (wrapped(interface, "restore_profile", replaced(1, np.ones_like)), "space of ξ"),
     "deposit without theta": (wrapped(KERNELS, "deposit", replaced(3, np.ones_like)), "space of c"),
     "no storage": ((numba_cpu.common, "is_capacitive", lambda problem: False), "space of φ_i"),

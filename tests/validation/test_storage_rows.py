@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from phasefield.backends import numba_cpu, numba_kernels
+from phasefield.backends import numba_cpu, numba_faces
 from phasefield.problem import Problem
 from phasefield.validation import storage_rows
 from phasefield.validation.common import Row
@@ -88,8 +88,8 @@ def test_v9_notices_a_ceramic_that_stores_nothing(monkeypatch: pytest.MonkeyPatc
 
 def test_v9_notices_faces_that_are_not_n_type(monkeypatch: pytest.MonkeyPatch, one_law: None) -> None:
     """At 25 mV n obeys the diffusion equation with the n-type law only."""
-    right = numba_kernels.electronic_faces
-    monkeypatch.setattr(numba_kernels, "electronic_faces", lambda *a: right(*a[:6], False, *a[7:]))
+    right = numba_faces.electronic_faces
+    monkeypatch.setattr(numba_faces, "electronic_faces", lambda *a: right(*a[:6], False, *a[7:]))
     assert off(storage_rows.v9(quick=True)) == [
         "n_type, ions blocked, 25 mV: n off the series, over its change at x = L"
     ]
