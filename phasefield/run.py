@@ -339,7 +339,7 @@ def _go_on(folder: Path) -> str:
 
 
 def _threads_used(asked: int) -> int:
-    """Return how many threads compute: as asked for (0: as many as possible), but not more than there are cores."""
+    """Return how many threads there are: as asked for (0: as many as possible), but not more than there are cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(asked, cores) or cores
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 
 import numba
@@ -16,6 +17,7 @@ from phasefield.numerics.anderson import Anderson
 from phasefield.numerics.regions import regions_of
 from phasefield.physics import transport
 from phasefield.physics.constants import FARADAY, thermal_voltage
+from phasefield.physics.reaction import TAIL
 from phasefield.problem import Ceramic, Problem
 
 CG_LIMIT = 400
@@ -25,6 +27,7 @@ FORCING = 1e-3  # a linear solve gains this much, until the tolerance is near
 LEAKY_SHARE = (
     0.05  # of the largest sigma_e of the ceramic: cells above it make the network whose parts are coarse unknowns
 )
+REACH = math.log(1.0 / TAIL)  # |psi| beyond which nothing reacts, and a curvature is not asked for
 JUMP = 0.2  # of RT/F: a change of a potential in one step that says nothing about the next one
 INNER = (slice(1, -1), slice(None), slice(1, -1))  # a padded box without its ghosts
 
@@ -82,6 +85,9 @@ class NumbaBackend:
         unit = float(self.ceramic.ionic_conductivity.max()) * self.volume / min(self.spacing) ** 2
         self.hierarchy = multigrid.Hierarchy(self.shape, self.spacing, unit)
         *self.faces, self.coupling = self.hierarchy.finest()
+        self.solved = (
+            0.0  # time step that the state's potentials are already solved for, when a step is tried again [s]
+        )
         self.reservoir_area = self._box(common.reservoir_area(problem))
         self.scales = common.Scales(problem)
 
@@ -103,10 +109,10 @@ class NumbaBackend:
     def solve(self, state: State, time_step: float, control: Control) -> SolveReport:
         """Solve the potentials at the end of the step, with the metal where it is; see ``Backend``."""
         numba.set_num_threads(self.threads)
-        self._load(state, time_step)
+        self._load(state, time_step - self.solved)
         self._freeze_metal(state)
         held = control.kind == "voltage"
-        voltage = control.value if held else state.cell_voltage + time_step * state.cell_voltage_rate
+        voltage = control.value if held else state.cell_voltage + (time_step - self.solved) * state.cell_voltage_rate
         target = 0.0 if held else control.value * self.problem.grid.cross_section
         voltage, newton, cg = self._newton(state, voltage, target, not held, time_step)
         change = self._store(state, voltage, time_step)
@@ -132,6 +138,7 @@ class NumbaBackend:
         )
         state.reservoir_thickness = state.reservoir_thickness + plated
         state.time += time_step
+        self.solved = 0.0
         state.step += 1
         self._check_finite(state, "metal_fraction")
 
@@ -160,19 +167,20 @@ class NumbaBackend:
         """Return boxes of both potentials and of their rates."""
         return tuple(self._box(state[name]) for name in ("ionic_potential", "electronic_potential", *common.RATES))
 
-    def _load(self, state: State, time_step: float) -> None:
+    def _load(self, state: State, ahead: float) -> None:
         if "nucleus" in state.arrays:
             self.nucleus = self._box(state["nucleus"])
         if common.RATES[0] not in state.arrays:  # a checkpoint of an earlier version
             state.arrays |= common.no_rates(self.problem.grid)
-        kernels.load(*self._potentials(state), time_step, self.u)
+        kernels.load(*self._potentials(state), ahead, self.u)
         multigrid.fill_ghosts(self.u, 0.0)
 
     def _store(self, state: State, voltage: float, time_step: float) -> float:
         """Put what was solved into the state; returns the largest change of U in ceramic that no front has reached [V]."""
         xi = self._box(state["metal_fraction"])
-        change, largest = kernels.store(self.u, xi, *self._potentials(state), time_step)
-        state.cell_voltage_rate = (voltage - state.cell_voltage) / time_step
+        change, largest = kernels.store(self.u, xi, *self._potentials(state), self.solved, time_step)
+        gone = voltage - state.cell_voltage + self.solved * state.cell_voltage_rate
+        state.cell_voltage_rate, self.solved = gone / time_step, time_step
         state.cell_voltage = voltage
         if largest > JUMP * self.thermal:
             state.cell_voltage_rate = 0.0
@@ -185,7 +193,7 @@ class NumbaBackend:
         p, c, m = self.problem, self.ceramic, self.maps
         xi = self._box(state["metal_fraction"])
         interface.profile_coordinate(xi, self.periodic, self.psi)
-        interface.curvature(self.psi, self.barrier, *self.spacing, self.periodic, self.width, m["curvature"])
+        interface.curvature(self.psi, self.barrier, *self.spacing, self.periodic, self.width, m["curvature"], REACH)
         kernels.interface_maps(
             xi, m["curvature"], c.accommodation_pressure, c.collecting_factor, self.width, p.metal.interface_energy,
             p.metal.molar_volume, p.reaction.hysteresis, m["area"], m["plating"], m["stripping"],

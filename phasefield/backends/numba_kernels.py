@@ -235,23 +235,24 @@ def potential_change(delta, xi):
 
 
 @njit(parallel=True, cache=True)
-def load(ionic, electronic, ionic_rate, electronic_rate, time_step, u):
-    """Write both potentials at the end of a step, as far as the rates of the last one tell."""
+def load(ionic, electronic, ionic_rate, electronic_rate, ahead, u):
+    """Write both potentials ``ahead`` [s] of what they are, as far as their rates tell."""
     for i in prange(ionic.shape[0]):
         for j in range(ionic.shape[1]):
             u_0, u_1 = u[0, i + 1, j], u[1, i + 1, j]
             for k in range(ionic.shape[2]):
-                u_0[k + 1] = ionic[i, j, k] + time_step * ionic_rate[i, j, k]
-                u_1[k + 1] = electronic[i, j, k] + time_step * electronic_rate[i, j, k]
+                u_0[k + 1] = ionic[i, j, k] + ahead * ionic_rate[i, j, k]
+                u_1[k + 1] = electronic[i, j, k] + ahead * electronic_rate[i, j, k]
 
 
 @njit(parallel=True, cache=True)
-def _store(u, xi, ionic, electronic, ionic_rate, electronic_rate, time_step, planes):
+def _store(u, xi, ionic, electronic, ionic_rate, electronic_rate, solved, time_step, planes):
     for i in prange(xi.shape[0]):
         for j in range(xi.shape[1]):
             u_0, u_1 = u[0, i + 1, j], u[1, i + 1, j]
             for k in range(xi.shape[2]):
-                first, second = u_0[k + 1] - ionic[i, j, k], u_1[k + 1] - electronic[i, j, k]
+                first = u_0[k + 1] - ionic[i, j, k] + solved * ionic_rate[i, j, k]
+                second = u_1[k + 1] - electronic[i, j, k] + solved * electronic_rate[i, j, k]
                 planes[1, i] = max(planes[1, i], abs(first), abs(second))
                 if xi[i, j, k] < TAIL:
                     planes[0, i] = max(planes[0, i], abs(second - first))
@@ -260,14 +261,14 @@ def _store(u, xi, ionic, electronic, ionic_rate, electronic_rate, time_step, pla
 
 
 @njit(cache=True)
-def store(u, xi, ionic, electronic, ionic_rate, electronic_rate, time_step):
-    """Take over both potentials and their rates.
+def store(u, xi, ionic, electronic, ionic_rate, electronic_rate, solved, time_step):
+    """Take over both potentials and their rates; ``solved``: time in this step [s] that those before are of, or 0.
 
     Returns the largest change of U where no front has been, and of either potential anywhere [V]. Cells of a front come
     and go as conductors from step to step, which says nothing about how long a step may be.
     """
     planes = np.zeros((2, xi.shape[0]))
-    _store(u, xi, ionic, electronic, ionic_rate, electronic_rate, time_step, planes)
+    _store(u, xi, ionic, electronic, ionic_rate, electronic_rate, solved, time_step, planes)
     return planes[0].max(), planes[1].max()
 
 

@@ -83,14 +83,24 @@ def _fill_ghosts(padded, periodic):
     padded[nx + 1] = padded[nx]
 
 
+@njit(parallel=True, cache=True)
+def _write_coordinate(xi, psi):
+    lowest = math.log(CLIP / (1.0 - CLIP))
+    for i in prange(xi.shape[0]):
+        for j in range(xi.shape[1]):
+            for k in range(xi.shape[2]):
+                c = xi[i, j, k]
+                if c <= CLIP:
+                    psi[i + 1, j, k + 1] = lowest
+                else:
+                    c = min(c, 1.0 - CLIP)
+                    psi[i + 1, j, k + 1] = math.log(c / (1.0 - c))
+
+
 @njit(cache=True)
 def profile_coordinate(xi, periodic, psi):
     """Write psi = ln(xi / (1 - xi)) with ghosts."""
-    for i in range(xi.shape[0]):
-        for j in range(xi.shape[1]):
-            for k in range(xi.shape[2]):
-                c = min(max(xi[i, j, k], CLIP), 1.0 - CLIP)
-                psi[i + 1, j, k + 1] = math.log(c / (1.0 - c))
+    _write_coordinate(xi, psi)
     _fill_ghosts(psi, periodic)
 
 
@@ -196,19 +206,19 @@ def _bend(psi, barrier, i, j, k, dx, dy, dz, periodic, floor):
     return value
 
 
-@njit(cache=True)
-def curvature(psi, barrier, dx, dy, dz, periodic, width, out):
+@njit(parallel=True, cache=True)
+def curvature(psi, barrier, dx, dy, dz, periodic, width, out, farthest=FARTHEST):
     """Write -div n, positive where the phase xi = 1 is convex [1/m]; second order where psi is smooth.
 
-    Far from the interface, where psi is cut off, it is 0.
+    Far from the interface, where |psi| is ``farthest`` (at most where psi is cut off) or more, it is 0.
     ``barrier`` (padded): no normal crosses a step of it, so that metal between walls has the curvature of its front only.
     """
     floor = (REGULARISATION / width) ** 2
-    for i in range(out.shape[0]):
+    for i in prange(out.shape[0]):
         for j in range(out.shape[1]):
             for k in range(out.shape[2]):
                 out[i, j, k] = 0.0
-                if abs(psi[i + 1, j, k + 1]) < FARTHEST:
+                if abs(psi[i + 1, j, k + 1]) < farthest:
                     out[i, j, k] = _bend(psi, barrier, i + 1, j, k + 1, dx, dy, dz, periodic, floor)
 
 

@@ -147,7 +147,7 @@ def shifted(arguments: list[Any]) -> None:
 
 def kept(backend: numba_cpu.NumbaBackend, state: State, time_step: float) -> None:
     """Advance, but go on with the electrons that were stored at first."""
-    old = state["stored_electrons"]
+    old = state["stored_electrons"].copy()
     ADVANCE(backend, state, time_step)
     state["stored_electrons"] = old
 
