@@ -1,5 +1,5 @@
 # Short names. `run` and `test` are the two commands of the README, word for word.
-.PHONY: run test test-full check clean
+.PHONY: run test test-full check bench clean
 
 run:
 	python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/phasefield run llzo_grain_boundary
@@ -18,6 +18,12 @@ check:
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m pytest
+
+# Kernels, solve, step in 2-D and 3-D against the memory's bandwidth, start-up: a quarter of an hour on a quiet machine.
+bench:
+	python3 -m venv .venv && .venv/bin/pip install --quiet .
+	.venv/bin/python benchmarks/bench.py --case
+	.venv/bin/python benchmarks/startup.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

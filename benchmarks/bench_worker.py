@@ -1,0 +1,147 @@
+"""One process that holds one state on one grid with one number of threads, and times steps of it when told to.
+
+Started by ``bench.py``; orders come in and answers go out as lines: ``steps``, ``profile``. Every order starts from the
+same copy of the state, so that all times are of the same work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import os
+import pickle
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from phasefield import cache
+
+cache.configure()  # before anything imports numba
+
+from bench_profile import PLAIN, clocks, merged  # noqa: E402
+from bench_states import backend_of, keep_states, setup_of, state_for  # noqa: E402
+
+from phasefield.fields import State  # noqa: E402
+from phasefield.simulate import StepReport, simulate  # noqa: E402
+
+
+class Worker:
+    """A state, and the backend that carries it on."""
+
+    def __init__(self, dimension: int, cells: int, name: str, threads: int, scratch: Path) -> None:
+        started = time.perf_counter()
+        self.setup = setup_of(dimension, cells)
+        self.building = time.perf_counter() - started
+        self.backend = backend_of(self.setup, threads)
+        settled = scratch / f"{dimension}-{cells}-{name}.pickle"
+        if not settled.exists():
+            settled.write_bytes(pickle.dumps(state_for(name, self.setup, self.backend)))
+        self.state: State = pickle.loads(settled.read_bytes())
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is known before anything was timed."""
+        xi = self.state["metal_fraction"]
+        return {
+            "cells": self.setup.problem.grid.size,
+            "building_s": self.building,
+            "metal_share": float((xi >= 0.5).mean()),
+            "front_share": float(((xi > 1e-6) & (xi < 1.0 - 1e-6)).mean()),
+        }
+
+    def steps(self, count: int) -> dict[str, Any]:
+        """Take steps from the kept state; returns seconds, those within the solve, and how much work they were."""
+        solving = 0.0
+        solve = self.backend.solve
+
+        def timed(*values: Any) -> Any:
+            nonlocal solving
+            started = time.perf_counter()
+            solved = solve(*values)
+            solving += time.perf_counter() - started
+            return solved
+
+        self.backend.solve = timed  # type: ignore[method-assign]
+        try:
+            seconds, reports, sub_steps = self._march(count)
+        finally:
+            del self.backend.solve
+        mean = {name: sum(getattr(r, name) for r in reports) / count for name in ("newton_iterations", "cg_iterations")}
+        return {"seconds": seconds, "solving": solving, "sub_steps": sub_steps / count, **mean}
+
+    def _march(self, count: int) -> tuple[float, list[StepReport], float]:
+        setup, state = self.setup, copy.deepcopy(self.state)
+        march = simulate(setup.problem, self.backend, setup.protocol, setup.limits, state)
+        reports, sub_steps = [], 0.0
+        started = time.perf_counter()
+        for _ in range(count):
+            _, report = next(march)
+            reports.append(report)
+            travel = setup.problem.metal.mobility_ratio * state.book.front_speed * report.time_step
+            sub_steps += math.ceil(travel / self.backend.sub_step)  # type: ignore[attr-defined]
+        return time.perf_counter() - started, reports, sub_steps
+
+    def profile(self, count: int) -> dict[str, Any]:
+        """Return calls and seconds per step of every part; the first round compiles what is never called from Python."""
+        for _ in range(2):
+            seen = []
+            for depth in range(len(PLAIN) + 1):
+                with clocks(self.backend, depth) as clock:  # type: ignore[arg-type]
+                    seconds, *_ = self._march(count)
+                seen.append((seconds, clock))
+        return {"seconds": seen[0][0] / count, "parts": merged([clock for _, clock in seen], count)}
+
+
+def peak_memory(dimension: int, cells: int, steps: int) -> dict[str, float]:
+    """Run a case from its start for some steps; returns the largest memory after building and at the end [B]."""
+    scale = 1 if sys.platform == "darwin" else 1024
+    setup = setup_of(dimension, cells)
+    built = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+    march = simulate(setup.problem, backend_of(setup, 0), setup.protocol, setup.limits)
+    for _ in range(steps + 1):
+        next(march)
+    return {"built": built, "whole": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale}
+
+
+def main() -> None:
+    """Answer orders until there are no more."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("order", choices=("time", "states", "memory", "triad"))
+    parser.add_argument("--dimension", type=int, default=2)
+    parser.add_argument("--cells", type=int, default=128)
+    parser.add_argument("--state", default="start")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--scratch", type=Path, default=Path("."))
+    asked = parser.parse_args()
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever else is printed does not mix with the answers
+
+    def answer(what: Any) -> None:
+        print(json.dumps(what), file=answers)
+
+    if asked.order == "states":
+        answer(keep_states(asked.dimension))
+        return
+    if asked.order == "memory":
+        answer(peak_memory(asked.dimension, asked.cells, 3))
+        return
+    if asked.order == "triad":
+        from triad import Triad
+
+        triad = Triad()
+        answer({})
+        for line in sys.stdin:
+            answer(triad.measure(json.loads(line)["threads"]))
+        return
+    worker = Worker(asked.dimension, asked.cells, asked.state, asked.threads, asked.scratch)
+    answer(worker.facts())
+    for line in sys.stdin:
+        order = json.loads(line)
+        answer(getattr(worker, order["what"])(order["count"]))
+
+
+if __name__ == "__main__":
+    main()
