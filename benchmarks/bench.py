@@ -74,7 +74,7 @@ def time_point(
     runs: dict[int, list[dict[str, Any]]] = {n: [] for n in sorted(threads)}
     bandwidths: dict[int, list[float]] = {n: [] for n in sorted(threads)}
     for turn in range(rounds + 1):  # the first one warms up
-        for n in runs:
+        for n in sorted(threads):
             bandwidth, run = triad.ask(threads=n), workers[n].ask(what="steps", count=count)
             if turn > 0:
                 bandwidths[n].append(bandwidth)

@@ -103,11 +103,16 @@ def clocks(backend: numba_cpu.NumbaBackend, depth: int) -> Iterator[Clock]:
         del backend.solve, backend.advance
 
 
-def merged(clocks_by_depth: list[Clock], count: int) -> dict[str, list[float]]:
-    """Return calls and seconds per step of all parts, each from the smallest depth that sees it."""
+def merged(clocks_by_depth: list[Clock]) -> dict[str, list[float]]:
+    """Return calls and seconds of all parts, each from the smallest depth that sees it."""
     parts: dict[str, list[float]] = {}
     for clock in reversed(clocks_by_depth):
-        parts.update({"/".join(path): [calls / count, spent / count] for path, (calls, spent) in clock.parts.items()})
+        parts.update({"/".join(path): part for path, part in clock.parts.items()})
+    return parts
+
+
+def with_rest(parts: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Return parts in which the coarser levels of a cycle cost what its finest level leaves, without Python's share."""
     for path in [path for path in parts if path.endswith(COARSER)]:
         cycle = path.removesuffix("/" + COARSER)
         finest = [spent for name, (_, spent) in parts.items() if name.rpartition("/")[0] == cycle and name != path]

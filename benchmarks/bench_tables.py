@@ -13,7 +13,8 @@ import roofline
 LEGEND = """\
 Per cell and step, medians of interleaved runs of the same steps. solve: of it, the potentials. bandwidth: of the triad
 a = b + s c in the same sitting. floor: what the bytes of `benchmarks/roofline.py` take at that bandwidth. GB/s: those
-bytes over the measured time."""
+bytes over the measured time. (!): a bandwidth below 35 GB/s with all threads; somebody else was at the machine."""
+QUIET = 35.0  # [GB/s]
 
 
 def grid_name(point: dict[str, Any]) -> str:
@@ -46,11 +47,12 @@ def steps_table(points: Sequence[dict[str, Any]]) -> str:
     rows = []
     for point in points:
         base = next(iter(point["threads"].values()))["step_ns"]
+        disturbed = point["threads"][max(point["threads"], key=int)]["triad_gb_s"] < QUIET
         for threads, t in point["threads"].items():
             rows.append((
                 f"{grid_name(point)} {point['state']}", threads, f"{t['step_ns']:.0f}",
                 f"{t['fastest_ns']:.0f}-{t['slowest_ns']:.0f}", f"{t['solve_ns']:.0f}", f"{t['newton']:.1f}",
-                f"{t['cg']:.1f}", f"{t['triad_gb_s']:.1f}", f"{t['floor_ns']:.0f}", f"{t['step_ns'] / t['floor_ns']:.1f}",
+                f"{t['cg']:.1f}", f"{t['triad_gb_s']:.1f}{' (!)' * disturbed}", f"{t['floor_ns']:.0f}", f"{t['step_ns'] / t['floor_ns']:.1f}",
                 f"{t['gb_s']:.1f}", f"{base / t['step_ns']:.2f}",
             ))  # fmt: skip
     return table(head, rows)

@@ -13,6 +13,7 @@ import math
 import os
 import pickle
 import resource
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -22,11 +23,13 @@ from phasefield import cache
 
 cache.configure()  # before anything imports numba
 
-from bench_profile import PLAIN, clocks, merged  # noqa: E402
-from bench_states import backend_of, keep_states, setup_of, state_for  # noqa: E402
+from bench_profile import PLAIN, clocks, merged, with_rest
+from bench_states import backend_of, keep_states, setup_of, state_for
 
-from phasefield.fields import State  # noqa: E402
-from phasefield.simulate import StepReport, simulate  # noqa: E402
+from phasefield.fields import State
+from phasefield.simulate import StepReport, simulate
+
+PROFILES = 3  # rounds, of which medians are taken
 
 
 class Worker:
@@ -86,13 +89,18 @@ class Worker:
 
     def profile(self, count: int) -> dict[str, Any]:
         """Return calls and seconds per step of every part; the first round compiles what is never called from Python."""
-        for _ in range(2):
+        rounds, seconds = [], []
+        for turn in range(PROFILES + 1):
             seen = []
             for depth in range(len(PLAIN) + 1):
                 with clocks(self.backend, depth) as clock:  # type: ignore[arg-type]
-                    seconds, *_ = self._march(count)
-                seen.append((seconds, clock))
-        return {"seconds": seen[0][0] / count, "parts": merged([clock for _, clock in seen], count)}
+                    spent, *_ = self._march(count)
+                seen.append((spent, clock))
+            if turn > 0:
+                seconds.append(seen[0][0] / count)
+                rounds.append(merged([clock for _, clock in seen]))
+        median = {part: [statistics.median(r[part][i] for r in rounds) / count for i in (0, 1)] for part in rounds[0]}
+        return {"seconds": statistics.median(seconds), "parts": with_rest(median)}
 
 
 def peak_memory(dimension: int, cells: int, steps: int) -> dict[str, float]:

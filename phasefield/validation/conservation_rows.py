@@ -53,6 +53,8 @@ REDUCED: dict[str, dict[str, str]] = {
     "nasicon_porous_trilayer": PIECE
     | {"microstructure.pores.layer": '["4.8 um", "14.8 um"]', "microstructure.pores.porosity": "0.15"},
     "bicrystal": {"grid.size": '["12 um", "9.6 um"]'},
+    "benchmark_square": GROWING,
+    "benchmark_cube": GROWING | {"grid.size": '["12.8 um", "8 um", "8 um"]'},
     "flat_plating": {"grid.size": '["20 um"]', "protocol.capacity": "0.4 mAh/cm^2"},
 }
 

@@ -216,7 +216,7 @@ def test_one_step(grid: Grid, laws: dict[str, Any], control: Control) -> None:
     assert max(report.plane_current_error for report in reports) < 1e-9
 
 
-SMALL = {name: overrides for name, overrides in REDUCED.items() if name != "llzo_3d"}
+SMALL = {name: overrides for name, overrides in REDUCED.items() if name not in ("llzo_3d", "benchmark_cube")}
 
 
 def test_every_case_that_ships_is_compared() -> None:

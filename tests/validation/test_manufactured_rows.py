@@ -135,7 +135,7 @@ def one_sided(arguments: list[Any]) -> None:
 
 
 def more_bend(arguments: list[Any]) -> None:
-    arguments[8] *= 1.25
+    arguments[7] *= 1.25
 
 
 def shifted(arguments: list[Any]) -> None:

@@ -117,7 +117,7 @@ def test_v4_notices_a_wrong_curvature(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def flatter(*arguments: object) -> None:
         exact(*arguments)
-        arguments[-1][:] *= 0.97  # type: ignore[index]
+        arguments[7][:] *= 0.97  # type: ignore[index]
 
     monkeypatch.setattr(interface, "curvature", flatter)
     assert off(round_rows.v4(quick=True)) == [
