@@ -26,18 +26,19 @@ from phasefield.setup import build_setup
 
 def count(backend, current: float, use_pieces: bool) -> int:
     """Return the iterations after which |r| < 1e-6 |b| (Euclidean norms), b a current [A] into the node, from zero."""
-    from phasefield.backends.numba_cpu import CG_LIMIT, INNER, SWEEPS
+    from phasefield.backends.numba_cpu import CG_LIMIT, INNER
     from phasefield.numerics import krylov, multigrid
 
-    multigrid.set_up(*backend.hierarchy.arrays, True)
+    h = backend.hierarchy
+    multigrid.set_up(h.gx, h.coupling, h.unit, h.coarse, True)
     e_inverse = backend.e_inverse if use_pieces else np.zeros((0, 0))
 
     def residual(limit: int) -> float:
         r = np.zeros_like(backend.u)
         r[0, -1, 0, 0] = current
         krylov.solve(
-            np.zeros_like(r), r, backend.hierarchy.arrays, True, SWEEPS, backend.regions.labels, e_inverse,
-            np.ones_like(backend.weight), np.zeros(2), limit, backend.shares_work,
+            np.zeros_like(r), r, h.finest(), h.unit, h.coarse, h.work, True, backend.regions.labels, e_inverse,
+            np.ones_like(backend.weight), np.zeros(2), limit,
         )  # fmt: skip
         return float(np.hypot(np.linalg.norm(r[(slice(None), *INNER)]), r[0, -1, 0, 0])) / current
 
