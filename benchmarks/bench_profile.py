@@ -19,8 +19,12 @@ import numpy as np
 
 from phasefield.backends import numba_cpu
 
-MODULES = ("kernels", "numba_faces", "krylov", "multigrid", "interface")  # of phasefield.backends.numba_cpu
-PLAIN = ("krylov.solve", "multigrid.v_cycle")  # compiled functions that only call others, outermost first
+MODULES = ("kernels", "numba_faces", "krylov", "multigrid")  # of phasefield.backends.numba_cpu
+PLAIN = (
+    "krylov.solve",
+    "krylov._round",
+    "multigrid.v_cycle",
+)  # compiled functions that only call others, outermost first
 COARSER = "coarser levels"  # of the V-cycle, all its kernels together
 
 
@@ -53,8 +57,9 @@ class Clock:
     def _name(self, name: str, values: tuple[Any, ...]) -> str:
         """Return the part's name; inside the V-cycle all coarser levels are one part."""
         if self.path[-1:] == ("multigrid.v_cycle",):
-            largest = max((v.size for v in values if isinstance(v, np.ndarray)), default=0)
-            return name if largest >= self.finest else COARSER
+            arrays = [value.size for value in values if isinstance(value, np.ndarray)]
+            finest = max(arrays) >= self.finest if arrays else values[1] == 0  # or (levels, level, ...)
+            return name if finest else COARSER
         return name
 
 
@@ -94,13 +99,16 @@ def clocks(backend: numba_cpu.NumbaBackend, depth: int) -> Iterator[Clock]:
     try:
         for name, module in kept.items():
             setattr(numba_cpu, name, _Clocked(module, clock))
+        metal = backend.interface
+        metal.curvature = clock.around("interface.curvature", metal.curvature)
+        metal.restore = clock.around("interface.restore", metal.restore)
         backend.solve = clock.around("solve", backend.solve)
         backend.advance = clock.around("advance", backend.advance)
         yield clock
     finally:
         for name, module in kept.items():
             setattr(numba_cpu, name, module)
-        del backend.solve, backend.advance
+        del backend.solve, backend.advance, metal.curvature, metal.restore
 
 
 def merged(clocks_by_depth: list[Clock]) -> dict[str, list[float]]:

@@ -84,7 +84,7 @@ class Worker:
             _, report = next(march)
             reports.append(report)
             travel = setup.problem.metal.mobility_ratio * state.book.front_speed * report.time_step
-            sub_steps += math.ceil(travel / self.backend.sub_step)  # type: ignore[attr-defined]
+            sub_steps += math.ceil(travel / self.backend.interface.sub_step)  # type: ignore[attr-defined]
         return time.perf_counter() - started, reports, sub_steps
 
     def profile(self, count: int) -> dict[str, Any]:

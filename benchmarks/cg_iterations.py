@@ -1,11 +1,10 @@
-"""Count CG iterations to 1e-6 with and without pieces as coarse unknowns, on the grid of a case and on finer ones.
+"""Count CG iterations to 1e-6 on the grid of a case and on finer ones.
 
     python benchmarks/cg_iterations.py CASE [RESULTS] [--contrast C]
 
 At the start and, with RESULTS, on a web of metal: that of the last but one saved time of a finished results folder whose
 grid is the case's, copied to finer grids cell by cell. CASE and RESULTS may be of different ceramics. ``contrast`` is
-the largest resistance of a sheet over that of a cell; with ``--contrast`` all sheets are scaled to have this one. "with"
-takes the pieces even where the contrast is below ``regions.SHEET_CONTRAST`` and a run would go without.
+the largest resistance of a sheet over that of a cell; with ``--contrast`` all sheets are scaled to have this one.
 """
 
 from __future__ import annotations
@@ -19,28 +18,25 @@ import numpy as np
 import postprocess
 from phasefield.backends import Control, Tolerances, get_backend
 from phasefield.case import Case, load_case
-from phasefield.numerics import regions
 from phasefield.problem import Problem
 from phasefield.setup import build_setup
 
 
-def count(backend, current: float, use_pieces: bool) -> int:
+def count(backend, current: float) -> int:
     """Return the iterations after which |r| < 1e-6 |b| (Euclidean norms), b a current [A] into the node, from zero."""
     from phasefield.backends.numba_cpu import CG_LIMIT, INNER
     from phasefield.numerics import krylov, multigrid
 
     h = backend.hierarchy
-    multigrid.set_up(h.gx, h.coupling, h.unit, h.coarse, True)
-    e_inverse = backend.e_inverse if use_pieces else np.zeros((0, 0))
+    multigrid.set_finest(h.gx, h.coupling, h.unit, h.coarse)
+    multigrid.set_up(h.coarse, True)
 
     def residual(limit: int) -> float:
-        r = np.zeros_like(backend.u)
-        r[0, -1, 0, 0] = current
-        krylov.solve(
-            np.zeros_like(r), r, h.finest(), h.unit, h.coarse, h.work, True, backend.regions.labels, e_inverse,
-            np.ones_like(backend.weight), np.zeros(2), limit,
-        )  # fmt: skip
-        return float(np.hypot(np.linalg.norm(r[(slice(None), *INNER)]), r[0, -1, 0, 0])) / current
+        b = np.zeros_like(backend.u)
+        b[0, -1, 0, 0] = current
+        system, left = (h.finest(), h.unit, h.coarse, h.work), np.zeros_like(b)
+        krylov.solve(np.zeros_like(b), b, left, *system, True, np.ones_like(backend.weight), np.full(2, 1e-300), limit)
+        return float(np.hypot(np.linalg.norm(left[(slice(None), *INNER)]), left[0, -1, 0, 0])) / current
 
     return next(limit for limit in range(1, CG_LIMIT) if residual(limit) < 1e-6)
 
@@ -74,12 +70,8 @@ def print_rows(case: Case, fine: int, frame: np.ndarray | None, contrast: float 
         state["stored_electrons"] = (1.0 - metal) * problem.ceramic.electrons_at_metal
         backend.solve(state, 0.3, control)
         total = control.value * problem.grid.cross_section
-        counts = [count(backend, total, use_pieces) for use_pieces in (True, False)]
         shape = " x ".join(str(n) for n in metal.shape)
-        print(
-            f"{shape:15s} {name:5s} {contrast_of(problem):8.1f} {backend.regions.count:6d} {counts[0]:5d} {counts[1]:8d}",
-            flush=True,
-        )
+        print(f"{shape:15s} {name:5s} {contrast_of(problem):8.1f} {count(backend, total):11d}", flush=True)
 
 
 def main() -> None:
@@ -89,10 +81,9 @@ def main() -> None:
     parser.add_argument("results", type=Path, nargs="?")
     parser.add_argument("--contrast", type=float)
     asked = parser.parse_args()
-    regions.SHEET_CONTRAST = 0.0  # what it decides is measured here
     case = load_case(asked.case)
     frame = None if asked.results is None else postprocess.load(asked.results).frame(-2)["metal_fraction"].astype(float)
-    print("cells           metal contrast pieces  with  without")
+    print("cells           metal contrast  iterations")
     for fine in (1, 2, 4) if len(case.grid.shape) == 2 else (1, 2):
         print_rows(case, fine, frame, asked.contrast)
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 DOUBLE, SINGLE = 8, 4  # bytes
-CG = "solve/krylov.solve/"
+SOLVE = "solve/krylov.solve/"
+CG = SOLVE + "krylov._round/"
 CYCLE = CG + "multigrid.v_cycle/"
 
 
@@ -45,48 +46,53 @@ class Pass:
 PASSES = (
     # --- once per step: from metal to matrix
     Pass("solve/numba_kernels.load", "step", doubles=4, singles=2),  # both potentials, rates -> u
-    Pass("solve/interface.profile_coordinate", "step", doubles=2),  # xi -> psi
-    Pass("solve/interface.curvature", "step", doubles=3),  # psi, barrier -> curvature
+    Pass("solve/interface.curvature", "step", doubles=4),  # xi, twice -> psi, curvature
     Pass("solve/numba_kernels.interface_maps", "step", doubles=7),  # xi, curvature, p_acc, l_a -> area, two equilibria
     Pass("solve/numba_faces.ionic_faces", "step", doubles=2, faces=DOUBLE),  # xi, sigma, sheets (D) -> faces (D)
     Pass("solve/numba_faces.electronic_faces", "step", doubles=3, faces=DOUBLE // 2),  # xi, two sigma -> faces (D)
     Pass("", "step", doubles=2),  # xi -> weight of the residual
     Pass("solve/multigrid.set_faces", "step", faces=DOUBLE + SINGLE),  # faces -> the cycle's
-    Pass("solve/multigrid.set_up", "step", doubles=1, singles=1),  # coupling -> the cycle's
+    Pass("solve/multigrid.set_up", "step", singles=1),  # coupling -> coarser levels
     # --- once per evaluation: one more than Newton's steps
     # xi, u, area, nucleus, l_a, two equilibria, reservoir, n_M, theta -> source, reservoir, stored, coupling
     Pass("solve/numba_kernels.reaction_and_storage", "evaluation", doubles=14, small=1),
     Pass("solve/numba_kernels.residual", "evaluation", doubles=7, faces=DOUBLE),  # u, source, stored, old stored -> r
-    Pass("solve/krylov.residual_norms", "evaluation", doubles=3),  # r, weight
+    Pass("solve/krylov.residual_norms", "evaluation", doubles=2, singles=1),  # r, weight
     # --- once per step of Newton's
-    Pass("", "newton", doubles=4),  # r -> right-hand side
-    Pass("", "newton", doubles=4),  # x = p = 0
-    Pass(CG + "krylov.residual_norms", "newton", doubles=3),  # r, weight
+    Pass("solve/multigrid.set_finest", "newton", doubles=1, singles=1),  # coupling -> the cycle's
+    Pass("", "newton", doubles=2, singles=2),  # x = p = 0
+    Pass(SOLVE + "krylov.residual_norms", "newton", doubles=2, singles=1, times=2),  # b or r, weight
+    Pass(SOLVE + "krylov._over", "newton", doubles=2, singles=2, times=2),  # b or r -> f
+    Pass(SOLVE + "krylov.apply_operator", "newton", doubles=5, faces=DOUBLE),  # x, coupling -> r
+    Pass(SOLVE + "krylov._subtract", "newton", doubles=6),  # b, r r/w
     Pass("solve/numba_kernels.potential_change", "newton", doubles=3),  # delta, xi
     Pass("", "newton", doubles=4),  # u -> start of the line search
     Pass("solve/numba_kernels.go_along", "newton", doubles=6),  # start, delta -> u
     Pass("solve/krylov.dot", "newton", doubles=4, times=2),  # delta, r
     # --- once per iteration of the conjugate gradients
-    Pass(CG + "krylov._over", "cg", doubles=2, singles=2),  # r -> f
-    Pass(CYCLE + "smoothing.start", "cg", singles=5, faces=SINGLE, all_levels=True),  # f, coupling -> u
-    Pass(CYCLE + "smoothing.smooth", "cg", singles=7, faces=SINGLE, times=3, all_levels=True),  # u, f, coupling -> u
+    # f, coupling -> u; u, f, coupling -> u
+    Pass(CYCLE + "multigrid._smooth_before", "cg", singles=5 + 7, faces=2 * SINGLE, all_levels=True),
     Pass(CYCLE + "multigrid._restrict", "cg", singles=5, faces=SINGLE, all_levels=True),  # u, f, coupling
     Pass(CYCLE + "multigrid._add_coarse", "cg", singles=4, all_levels=True),  # u r/w
-    Pass(CG + "krylov.dot", "cg", doubles=2, singles=2),  # r, z
-    Pass(CG + "krylov._turn", "cg", doubles=4, singles=2),  # p r/w, z
-    Pass(CG + "krylov.apply_operator", "cg", doubles=5, faces=DOUBLE),  # p, coupling -> q
-    Pass(CG + "krylov._step", "cg", doubles=13),  # x, r r/w, p, q, weight
+    Pass(
+        CYCLE + "multigrid._smooth_after", "cg", singles=7 + 7, faces=2 * SINGLE, all_levels=True
+    ),  # u, f, coupling -> u
+    Pass(CG + "krylov.dot", "cg", singles=4),  # r, z
+    Pass(CG + "krylov._turn", "cg", doubles=4, singles=6),  # x, p r/w, z
+    Pass(CG + "krylov.apply_operator", "cg", singles=5, faces=SINGLE),  # p, coupling -> q
+    Pass(CG + "krylov._step", "cg", singles=7),  # r r/w, q, weight
     # --- once per step: the metal, and what is reported
     Pass("solve/numba_kernels.store", "step", doubles=7, singles=2),  # u, xi, potentials r/w -> rates
     Pass("solve/numba_kernels.plane_current_error", "step", doubles=4),  # u, faces along x
     Pass("solve/numba_kernels.fastest_front", "step", doubles=4, small=1),  # xi, source, reservoir, nucleus, theta
     Pass("advance/numba_kernels.fastest_front", "step", doubles=4, small=1),
-    Pass("advance/numba_kernels.inert_cells", "step", doubles=4, small=1),  # xi, u, plating -> inert
+    Pass("advance/numba_kernels.obstacles", "step", doubles=5),  # u, plating, barrier -> obstacle
     Pass("advance/numba_kernels.deposit", "step", doubles=5),  # xi r/w, source, reservoir, theta
     Pass("", "step", doubles=2),  # stored electrons -> state
     Pass("", "step", doubles=3, small=4),  # measures: xi twice, theta, two masks r/w
-    # --- once per sub-step of the interface, in cells of a front: xi, psi, fluxes, rate r/w, theta, two barriers, inert
-    Pass("", "sub_step", doubles=11, small=1),
+    # --- once per sub-step of the interface, in cells of a front: psi, xi, theta, sight -> fluxes; these, xi r/w -> psi
+    Pass("", "sub_step", doubles=3 + 2, small=1),
+    Pass("", "sub_step", doubles=3 + 2 + 1),
 )
 
 

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-from numba import njit
-from scipy.linalg import cho_factor, cho_solve
 
 from phasefield.backends import NotConverged, numba_faces
 from phasefield.backends.numba_cpu import INNER
 from phasefield.grid import Grid
-from phasefield.numerics import components, krylov, multigrid
-from phasefield.numerics.regions import extend
+from phasefield.numerics import krylov, multigrid
 from phasefield.physics import transport
 
 ACCURACY = 1e-9  # of the currents through the plates; the error of the dissipated power is about the square of it
@@ -21,10 +18,6 @@ ROUND_OFF = 3e-5  # where rounding keeps residuals above that, at huge contrasts
 FORCING = 1e-6  # a round of conjugate gradients gains this much
 ROUNDS = 8
 CG_LIMIT = 1000  # iterations of a round
-# A face that conducts less than this share of what the better of its cells conducts elsewhere parts pieces, which are
-# coarse unknowns. Iterations with and without them on 64^3 cells (benchmarks/effective_cost.py): sheets of NASICON 24
-# and 44, sheets that resist 100 times what a grain does 38 and 165, 50 % pores 36 and 50; 80 % pores 151 and 2611.
-WEAK = 1.0 / 15.0
 
 
 @dataclass(frozen=True)
@@ -110,12 +103,17 @@ def _solve(hierarchy) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """
     gx, gy, gz, coupling = hierarchy.finest()
     multigrid.set_faces(gx, gy, gz, hierarchy.unit, hierarchy.coarse)
-    multigrid.set_up(gx, coupling, hierarchy.unit, hierarchy.coarse, False)
-    labels, e_inverse = _coarse_unknowns(hierarchy)
+    multigrid.set_finest(gx, coupling, hierarchy.unit, hierarchy.coarse)
+    multigrid.set_up(hierarchy.coarse, False)
     nx = gx.shape[1] - 1
     u = np.zeros((2, nx + 2, *gx.shape[2:]))
     u[:, 1:-1] = ((np.arange(nx) + 0.5) / nx)[:, None, None]
-    residual, change, ones = np.zeros_like(u), np.zeros_like(u), np.ones(u.shape[1:])
+    residual, change, left, ones = (
+        np.zeros_like(u),
+        np.zeros_like(u),
+        np.zeros_like(u),
+        np.ones(u.shape[1:], np.float32),
+    )
     total, before = 0, np.inf
     for _ in range(ROUNDS):
         multigrid.fill_ghosts(u, 1.0)
@@ -131,74 +129,9 @@ def _solve(hierarchy) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
         before = off
         aim = np.maximum(0.3 * ACCURACY * power, FORCING * size)
         system = hierarchy.finest(), hierarchy.unit, hierarchy.coarse, hierarchy.work
-        total += abs(krylov.solve(change, residual, *system, False, labels, e_inverse, ones, aim, CG_LIMIT))
+        total += abs(krylov.solve(change, residual, left, *system, False, ones, aim, CG_LIMIT))
         u += change
     raise NotConverged(
         f"the currents between two plates were not found in {total} iterations: off by {size[0] / power[0]:.1e} of the "
         f"ionic and {size[1] / power[1]:.1e} of the electronic current, not by {ACCURACY:.0e}"
     )
-
-
-def _coarse_unknowns(hierarchy) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels of pieces for ``krylov`` and the inverse of their matrix; empty if each component is one piece."""
-    gx, gy, gz, coupling = hierarchy.finest()
-    labels = np.zeros((2, *coupling.shape), dtype=np.int32)
-    count = 0
-    for component in range(2):
-        best = np.empty(tuple(n - 2 * pad for n, pad in zip(coupling.shape, (1, 0, 1), strict=True)))
-        _best_faces(gx[component], gy[component], gz[component], best)
-        pieces, found = _pieces(gx[component], gy[component], gz[component], best, WEAK, WEAK * best.max())
-        if found > 1:
-            pieces, found = extend(pieces, found)
-            labels[component][INNER] = pieces
-        labels[component] += count
-        count += max(found, 1)
-    if count == 2:
-        return labels, np.zeros((0, 0))
-    matrix = krylov.region_matrix(labels, count, gx, gy, gz, coupling)
-    return labels, cho_solve(cho_factor(matrix), np.eye(count))
-
-
-@njit(cache=True)
-def _best_faces(gx, gy, gz, best):
-    """Write the largest conductance of each cell's faces."""
-    nx, ny, nz = best.shape
-    for i in range(nx):
-        for j in range(ny):
-            for k in range(nz):
-                most = max(gx[i, j, k + 1], gx[i + 1, j, k + 1], gz[i + 1, j, k], gz[i + 1, j, k + 1])
-                if ny > 1:
-                    most = max(most, gy[i + 1, j, k + 1], gy[i + 1, (j + 1) % ny, k + 1])
-                best[i, j, k] = most
-
-
-@njit(cache=True)
-def _pieces(gx, gy, gz, best, weak, least):
-    """Number from 1 what faces above ``weak`` of their cells' best connect; 0 for cells whose best is below ``least``.
-
-    Periodic sides part pieces.
-    """
-    nx, ny, nz = best.shape
-    parent = np.arange(nx * ny * nz, dtype=np.int32)
-    for i in range(nx):
-        for j in range(ny):
-            for k in range(nz):
-                me, here = (i * ny + j) * nz + k, best[i, j, k]
-                if i + 1 < nx and gx[i + 1, j, k + 1] > weak * max(here, best[i + 1, j, k]):
-                    components.unite(parent, me, me + ny * nz)
-                if j + 1 < ny and gy[i + 1, j + 1, k + 1] > weak * max(here, best[i, j + 1, k]):
-                    components.unite(parent, me, me + nz)
-                if k + 1 < nz and gz[i + 1, j, k + 1] > weak * max(here, best[i, j, k + 1]):
-                    components.unite(parent, me, me + 1)
-    labels = np.zeros(best.shape, dtype=np.int32)
-    flat, quality = labels.reshape(-1), best.reshape(-1)
-    count = 0
-    for cell in range(parent.size):
-        root = components.root(parent, cell)
-        if quality[cell] < least:
-            continue
-        if flat[root] == 0:
-            count += 1
-            flat[root] = count
-        flat[cell] = flat[root]
-    return labels, count

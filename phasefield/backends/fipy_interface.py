@@ -8,7 +8,8 @@ import numpy as np
 from fipy import FaceVariable
 
 from phasefield.backends.fipy_mesh import Faces
-from phasefield.numerics.interface import CLIP, FARTHEST, FLATTEST, REGULARISATION, stable_sub_step
+from phasefield.numerics.interface import FLATTEST, REGULARISATION, stable_sub_step
+from phasefield.numerics.normals import CLIP, FARTHEST
 from phasefield.problem import Problem
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import fields
 
 import numba
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from phasefield.backends import Control, NotConverged, NotFinite, SolveReport, Tolerances, common, numba_faces
 from phasefield.backends import numba_kernels as kernels
 from phasefield.fields import State
-from phasefield.numerics import interface, krylov, multigrid
+from phasefield.numerics import krylov, multigrid
 from phasefield.numerics.anderson import Anderson
-from phasefield.numerics.regions import regions_of
-from phasefield.physics import transport
+from phasefield.numerics.interface import Interface
 from phasefield.physics.constants import FARADAY, thermal_voltage
 from phasefield.physics.reaction import TAIL
 from phasefield.problem import Ceramic, Problem
@@ -24,10 +21,6 @@ CG_LIMIT = 400
 LINEAR_SHARE = 0.3  # of the tolerance that the linear solver may use up
 SHORTEST = 1e-9  # step of a line search, of Newton's
 FORCING = 1e-3  # a linear solve gains this much, until the tolerance is near
-LEAKY_SHARE = (
-    0.05  # of the largest sigma_e of the ceramic: cells above it make the network whose parts are coarse unknowns
-)
-REACH = math.log(1.0 / TAIL)  # |psi| beyond which nothing reacts, and a curvature is not asked for
 JUMP = 0.2  # of RT/F: a change of a potential in one step that says nothing about the next one
 INNER = (slice(1, -1), slice(None), slice(1, -1))  # a padded box without its ghosts
 
@@ -49,39 +42,27 @@ class NumbaBackend:
         self.threads = min(threads or most, most) if grid.size >= multigrid.PARALLEL_CELLS else 1
         self.thermal = thermal_voltage(problem.temperature)
         self.volume = grid.cell_volume
-        self.width = metal.interface_width
         self.ceramic = self._boxed_ceramic()
         self.capacitive = common.is_capacitive(problem)
         self.floor = common.electronic_floor(problem)
-        highest = float(self.ceramic.accommodation_pressure.max())
-        self.wall = highest if highest > 0.0 else np.inf  # without accommodation pressure nothing is closed to metal
-        self.sub_step = interface.stable_sub_step(
-            grid.spacing, self.width, problem.ceramic.accessible_fraction, self.periodic
-        )
+        self.interface = Interface(
+            self.spacing, metal.interface_width, self.ceramic.accessible_fraction, self.ceramic.accommodation_pressure,
+            self.periodic,
+        )  # fmt: skip
 
         padded = (self.shape[0] + 2, self.shape[1], self.shape[2] + 2)
-        self.barrier = np.empty(padded)
-        interface.pad(self.ceramic.accommodation_pressure, self.periodic, self.barrier)
         self.u = np.zeros((2, *padded))
         self.r = np.zeros((2, *padded))
         self.delta = np.zeros((2, *padded))
         self.left = np.zeros((2, *padded))
         self.start = np.zeros((2, *padded))
-        self.psi = np.zeros(padded)
-        self.weight = np.zeros(padded)
-        maps = ("curvature", "area", "plating", "stripping", "source", "reservoir", "stored", "along", "rate")
+        self.weight = np.zeros(padded, dtype=np.float32)
+        maps = ("curvature", "area", "plating", "stripping", "source", "reservoir", "stored")
         self.maps = {name: np.zeros(self.shape) for name in maps}
-        self.inert = np.zeros(self.shape, dtype=np.bool_)
         self.nucleus = np.zeros(self.shape, dtype=np.bool_)  # where nuclei form
         self.bias_factor = 1.0  # of the ceramic's sigma_e
         self.low = np.zeros((2, *self.shape[1:]))
         self.high = np.zeros((2, *self.shape[1:]))
-        filled = self._box(problem.initial_metal_fraction) > 0.5
-        resistance = min(self.spacing) / float(self.ceramic.ionic_conductivity.max())
-        leaky = self.ceramic.boundary_electronic_conductivity
-        network = leaky > LEAKY_SHARE * leaky.max() if problem.nucleation is not None else None
-        self.regions = regions_of(self.ceramic.sheet_resistance, resistance, filled, grid.lateral, network)
-        self.e_inverse = np.zeros((0, 0))
         unit = float(self.ceramic.ionic_conductivity.max()) * self.volume / min(self.spacing) ** 2
         self.hierarchy = multigrid.Hierarchy(self.shape, self.spacing, unit)
         *self.faces, self.coupling = self.hierarchy.finest()
@@ -123,7 +104,7 @@ class NumbaBackend:
         metal, c = self.problem.metal, self.ceramic
         xi = self._box(state["metal_fraction"])
         source, reservoir = self.maps["source"], self.maps["reservoir"]
-        kernels.inert_cells(xi, self.u, self.maps["plating"], self.inert)
+        kernels.obstacles(self.u, self.maps["plating"], self.interface.barrier, self.interface.obstacle)
         speed = self._front_speed(xi)
         kernels.deposit(xi, source, reservoir, c.accessible_fraction, metal.molar_volume / FARADAY * time_step)
         self.restore_profile(xi, metal.mobility_ratio * speed * time_step)
@@ -146,12 +127,7 @@ class NumbaBackend:
         """Let the profile flux act for M dt = ``travel`` [m], in place."""
         if travel <= 0.0:
             return
-        c = self.ceramic
-        steps = int(np.ceil(travel / self.sub_step))
-        interface.restore_profile(
-            xi.reshape(self.shape), c.accessible_fraction, c.accommodation_pressure, self.inert, self.nucleus, self.wall,
-            self.periodic, *self.spacing, self.width, travel, steps, self.psi, self.maps["along"], self.maps["rate"], self.threads > 1,
-        )  # fmt: skip
+        self.interface.restore(xi.reshape(self.shape), self.nucleus, travel, self.threads)
 
     def update_fields(self, state: State) -> None:
         """See ``Backend``."""
@@ -189,13 +165,12 @@ class NumbaBackend:
         return float(change)
 
     def _freeze_metal(self, state: State) -> None:
-        """Make what follows from the metal alone: reactive area, equilibrium potentials, ionic faces, regions."""
+        """Make what follows from the metal alone: reactive area, equilibrium potentials, conductances."""
         p, c, m = self.problem, self.ceramic, self.maps
         xi = self._box(state["metal_fraction"])
-        interface.profile_coordinate(xi, self.periodic, self.psi)
-        interface.curvature(self.psi, self.barrier, *self.spacing, self.periodic, self.width, m["curvature"], REACH)
+        self.interface.curvature(xi, TAIL, m["curvature"], self.threads)
         kernels.interface_maps(
-            xi, m["curvature"], c.accommodation_pressure, c.collecting_factor, self.width, p.metal.interface_energy,
+            xi, m["curvature"], c.accommodation_pressure, c.collecting_factor, self.interface.width, p.metal.interface_energy,
             p.metal.molar_volume, p.reaction.hysteresis, m["area"], m["plating"], m["stripping"],
         )  # fmt: skip
         numba_faces.ionic_faces(
@@ -204,9 +179,6 @@ class NumbaBackend:
         self._electronic_faces(xi)
         h = self.hierarchy
         multigrid.set_faces(*self.faces, h.unit, h.coarse)
-        # Nuclei float on leaky boundaries, often before they are metal. Labelling the tail anew costs a tenth of a step.
-        nuclei = p.nucleation is not None
-        self.regions.update(xi > 0.5, xi > (transport.CONDUCTING_FRACTION if nuclei else 0.5))
         self.weight[INNER] = xi < 0.5
 
     def _electronic_faces(self, xi: np.ndarray) -> None:
@@ -245,7 +217,7 @@ class NumbaBackend:
         rate = 1.0 / time_step if self.capacitive else 0.0
         available = np.clip(state.reservoir_thickness / common.AVAILABLE_BELOW, 0.0, 1.0).reshape(self.shape[1:])
         kernels.reaction_and_storage(
-            xi, self.u, m["area"], self.nucleus, c.collecting_factor, self.width, m["plating"], m["stripping"],
+            xi, self.u, m["area"], self.nucleus, c.collecting_factor, self.interface.width, m["plating"], m["stripping"],
             self.reservoir_area, available, c.electrons_at_metal,
             p.reaction.exchange_current_density, p.reaction.transfer_coefficient, self.thermal, p.reaction.kinetics == "linear",
             rate, self.volume, c.accessible_fraction, p.metal.molar_volume / FARADAY * time_step,
@@ -285,9 +257,7 @@ class NumbaBackend:
                     max(LINEAR_SHARE * tol.electronic * scale_e, FORCING * min(second, scale_i)),
                 ]
             )
-            if iteration == 0 or mixer is not None:
-                multigrid.set_up(self.faces[0], self.coupling, self.hierarchy.unit, self.hierarchy.coarse, free)
-            total_cg += self._linear_solve(node, free, aim)
+            total_cg += self._linear_solve(node, free, aim, iteration == 0 or mixer is not None)
             change = kernels.potential_change(self.delta, self._box(state["metal_fraction"]))
             if mixer is not None:
                 start = self.u.copy()
@@ -306,30 +276,18 @@ class NumbaBackend:
         )
         raise AssertionError
 
-    def _linear_solve(self, node: float, free: bool, aim: np.ndarray) -> int:
-        """Solve for the Newton correction ``delta`` (its ghost row holds the voltage's); returns CG iterations."""
+    def _linear_solve(self, node: float, free: bool, aim: np.ndarray, anew: bool) -> int:
+        """Solve for the Newton correction ``delta`` (its ghost row holds the voltage's); returns CG iterations.
+
+        anew : make the preconditioner's coarse levels, too; else they stay those of an earlier step of Newton's.
+        """
         h = self.hierarchy
-        if self.regions.count:
-            e = krylov.region_matrix(self.regions.labels, self.regions.count, *self.faces, self.coupling)
-            self.e_inverse = cho_solve(cho_factor(e), np.eye(len(e)))
-        elif self.e_inverse.size:
-            self.e_inverse = np.zeros((0, 0))
-        np.copyto(self.left, self.r)
-        self.left[0, -1, 0, 0] = node
-        iterations = krylov.solve(
-            self.delta,
-            self.left,
-            h.finest(),
-            h.unit,
-            h.coarse,
-            h.work,
-            free,
-            self.regions.labels,
-            self.e_inverse,
-            self.weight,
-            aim,
-            CG_LIMIT,
-        )
+        self.r[0, -1, 0, 0] = node
+        multigrid.set_finest(self.faces[0], self.coupling, h.unit, h.coarse)
+        if anew:
+            multigrid.set_up(h.coarse, free)
+        system = h.finest(), h.unit, h.coarse, h.work
+        iterations = krylov.solve(self.delta, self.r, self.left, *system, free, self.weight, aim, CG_LIMIT)
         return abs(iterations)
 
     def _line_search(self, state, voltage: float, target: float, free: bool, time_step: float) -> tuple[float, bool]:
@@ -389,7 +347,7 @@ class NumbaBackend:
     def _front_speed(self, xi: np.ndarray) -> float:
         """Return the speed of the fastest interface [m/s]."""
         m, theta, volume = self.maps, self.ceramic.accessible_fraction, self.problem.metal.molar_volume
-        return kernels.fastest_front(xi, m["source"], m["reservoir"], self.nucleus, theta, self.width, volume)
+        return kernels.fastest_front(xi, m["source"], m["reservoir"], self.nucleus, theta, self.interface.width, volume)
 
     def _complain(self, state: State, what: str) -> None:
         """Raise with the largest residual of each field and its place."""

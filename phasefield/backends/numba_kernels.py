@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit, prange
 from numba.extending import register_jitable
 
+from phasefield.numerics.kernel import kernel
 from phasefield.physics import reaction, transport
 from phasefield.physics.constants import FARADAY
 from phasefield.physics.reaction import LONGEST_SHIFT, TAIL
@@ -44,7 +45,7 @@ def interface_maps(
                 stripping[i, j, k] = relaxed if hysteresis else plating[i, j, k]
 
 
-@njit(cache=True)
+@kernel
 def _mean_area(xi, area, theta, travel, current):
     """Return the reactive area of a step that takes xi along, and d(area current) / d(current) [1/m].
 
@@ -61,13 +62,13 @@ def _mean_area(xi, area, theta, travel, current):
     return area * grown / (c * filled), area * math.exp(c) / (filled * filled)
 
 
-@njit(cache=True)
+@kernel
 def _nucleus_area(xi, collecting, width):
     """Return the area of a nucleus that forms, (1 - xi) / (4 l) times l_a / w [1/m] (MODEL M13)."""
     return 0.25 * collecting * (1.0 - xi) / width
 
 
-@njit(cache=True)
+@kernel
 def _mean_nucleus_area(xi, area, theta, travel, current):
     """Return ``_mean_area`` for the area of a nucleus, which falls as 1 - xi: d(xi)/dt = v (1 - xi) / (4 l) integrated."""
     c = min(travel * current * area / ((1.0 - xi) * theta), LONGEST_SHIFT)
@@ -125,14 +126,20 @@ def reaction_and_storage(
                 coupling[i + 1, j, k + 1] = steepness * volume
 
 
-@njit(cache=True)
+@kernel
 def _add_flow(u, other, g, r):
     """Add what flows in from a row of neighbours, all rows with ghosts."""
     for k in range(1, u.size - 1):
         r[k] += g[k] * (other[k] - u[k])
 
 
-@njit(cache=True)
+@kernel
+def _add_current(current, r):
+    for k in range(current.size):
+        r[k + 1] += current[k]
+
+
+@kernel
 def _residual_row(c, u, gx, gy, gz, exchange, low, high, i, j, r):
     """Write minus the residual of one component in row (i, j); ``exchange``: current that leaves the ions [A]."""
     nx, ny, nz = u.shape[1] - 2, u.shape[2], u.shape[3] - 2
@@ -147,11 +154,11 @@ def _residual_row(c, u, gx, gy, gz, exchange, low, high, i, j, r):
     if i > 1:
         _add_flow(row, u[c, i - 1, j], gx[c, i - 1, j], out)
     else:
-        out[1:-1] += low[c, j]
+        _add_current(low[c, j], out)
     if i < nx:
         _add_flow(row, u[c, i + 1, j], gx[c, i, j], out)
     else:
-        out[1:-1] += high[c, j]
+        _add_current(high[c, j], out)
 
 
 @njit(parallel=True, cache=True)
@@ -171,14 +178,19 @@ def residual(u, gx, gy, gz, source, stored, stored_old, rate, volume, low, high,
                 _residual_row(c, u, gx, gy, gz, exchange, low, high, i, j, r)
 
 
+@kernel
+def _plane_current(u, gx, low, planes, i):
+    for j in range(u.shape[2]):
+        for c in range(2):
+            g, here, next_ = gx[c, i, j], u[c, i, j], u[c, i + 1, j]
+            for k in range(1, here.size - 1):
+                planes[i] += -low[c, j, k - 1] if i == 0 else g[k] * (next_[k] - here[k])
+
+
 @njit(parallel=True, cache=True)
 def _plane_currents(u, gx, low, planes):
     for i in prange(planes.size):
-        for j in range(u.shape[2]):
-            for c in range(2):
-                g, here, next_ = gx[c, i, j], u[c, i, j], u[c, i + 1, j]
-                for k in range(1, here.size - 1):
-                    planes[i] += -low[c, j, k - 1] if i == 0 else g[k] * (next_[k] - here[k])
+        _plane_current(u, gx, low, planes, i)
 
 
 @njit(cache=True)
@@ -189,19 +201,24 @@ def plane_current_error(u, gx, low, total):
     return np.abs(planes - total).max()
 
 
+@kernel
+def _fronts_plane(xi, source, reservoir, nucleus, theta, width, molar_volume, planes, i):
+    fastest = 0.0
+    for j in range(xi.shape[1]):
+        for k in range(xi.shape[2]):
+            q = xi[i, j, k] * (1.0 - xi[i, j, k])
+            if nucleus[i, j, k]:
+                q = max(q, 0.25 * (1.0 - xi[i, j, k]))
+            if q >= TAIL:
+                rate = abs(source[i, j, k] - reservoir[i, j, k]) * molar_volume / FARADAY
+                fastest = max(fastest, rate * width / (theta[i, j, k] * q))
+    planes[i] = fastest
+
+
 @njit(parallel=True, cache=True)
 def _fronts(xi, source, reservoir, nucleus, theta, width, molar_volume, planes):
     for i in prange(xi.shape[0]):
-        fastest = 0.0
-        for j in range(xi.shape[1]):
-            for k in range(xi.shape[2]):
-                q = xi[i, j, k] * (1.0 - xi[i, j, k])
-                if nucleus[i, j, k]:
-                    q = max(q, 0.25 * (1.0 - xi[i, j, k]))
-                if q >= TAIL:
-                    rate = abs(source[i, j, k] - reservoir[i, j, k]) * molar_volume / FARADAY
-                    fastest = max(fastest, rate * width / (theta[i, j, k] * q))
-        planes[i] = fastest
+        _fronts_plane(xi, source, reservoir, nucleus, theta, width, molar_volume, planes, i)
 
 
 @njit(cache=True)
@@ -234,30 +251,40 @@ def potential_change(delta, xi):
     return planes.max()
 
 
+@kernel
+def _load_plane(ionic, electronic, ionic_rate, electronic_rate, ahead, u, i):
+    for j in range(ionic.shape[1]):
+        u_0, u_1 = u[0, i + 1, j], u[1, i + 1, j]
+        for k in range(ionic.shape[2]):
+            u_0[k + 1] = ionic[i, j, k] + ahead * ionic_rate[i, j, k]
+            u_1[k + 1] = electronic[i, j, k] + ahead * electronic_rate[i, j, k]
+
+
 @njit(parallel=True, cache=True)
 def load(ionic, electronic, ionic_rate, electronic_rate, ahead, u):
     """Write both potentials ``ahead`` [s] of what they are, as far as their rates tell."""
     for i in prange(ionic.shape[0]):
-        for j in range(ionic.shape[1]):
-            u_0, u_1 = u[0, i + 1, j], u[1, i + 1, j]
-            for k in range(ionic.shape[2]):
-                u_0[k + 1] = ionic[i, j, k] + ahead * ionic_rate[i, j, k]
-                u_1[k + 1] = electronic[i, j, k] + ahead * electronic_rate[i, j, k]
+        _load_plane(ionic, electronic, ionic_rate, electronic_rate, ahead, u, i)
+
+
+@kernel
+def _store_plane(u, xi, ionic, electronic, ionic_rate, electronic_rate, solved, time_step, planes, i):
+    for j in range(xi.shape[1]):
+        u_0, u_1 = u[0, i + 1, j], u[1, i + 1, j]
+        for k in range(xi.shape[2]):
+            first = u_0[k + 1] - ionic[i, j, k] + solved * ionic_rate[i, j, k]
+            second = u_1[k + 1] - electronic[i, j, k] + solved * electronic_rate[i, j, k]
+            planes[1, i] = max(planes[1, i], abs(first), abs(second))
+            if xi[i, j, k] < TAIL:
+                planes[0, i] = max(planes[0, i], abs(second - first))
+            ionic_rate[i, j, k], electronic_rate[i, j, k] = first / time_step, second / time_step
+            ionic[i, j, k], electronic[i, j, k] = u_0[k + 1], u_1[k + 1]
 
 
 @njit(parallel=True, cache=True)
 def _store(u, xi, ionic, electronic, ionic_rate, electronic_rate, solved, time_step, planes):
     for i in prange(xi.shape[0]):
-        for j in range(xi.shape[1]):
-            u_0, u_1 = u[0, i + 1, j], u[1, i + 1, j]
-            for k in range(xi.shape[2]):
-                first = u_0[k + 1] - ionic[i, j, k] + solved * ionic_rate[i, j, k]
-                second = u_1[k + 1] - electronic[i, j, k] + solved * electronic_rate[i, j, k]
-                planes[1, i] = max(planes[1, i], abs(first), abs(second))
-                if xi[i, j, k] < TAIL:
-                    planes[0, i] = max(planes[0, i], abs(second - first))
-                ionic_rate[i, j, k], electronic_rate[i, j, k] = first / time_step, second / time_step
-                ionic[i, j, k], electronic[i, j, k] = u_0[k + 1], u_1[k + 1]
+        _store_plane(u, xi, ionic, electronic, ionic_rate, electronic_rate, solved, time_step, planes, i)
 
 
 @njit(cache=True)
@@ -272,24 +299,36 @@ def store(u, xi, ionic, electronic, ionic_rate, electronic_rate, solved, time_st
     return planes[0].max(), planes[1].max()
 
 
+@kernel
+def _go_along_plane(start, direction, length, out, i):
+    for c in range(2):
+        for j in range(out.shape[2]):
+            a, d, o = start[c, i, j], direction[c, i, j], out[c, i, j]
+            for k in range(o.size):
+                o[k] = a[k] + length * d[k]
+
+
 @njit(parallel=True, cache=True)
 def go_along(start, direction, length, out):
     """Write start + length direction, ghosts along z included."""
     for i in prange(1, out.shape[1] - 1):
-        for c in range(2):
-            for j in range(out.shape[2]):
-                a, d, o = start[c, i, j], direction[c, i, j], out[c, i, j]
-                for k in range(o.size):
-                    o[k] = a[k] + length * d[k]
+        _go_along_plane(start, direction, length, out, i)
+
+
+@kernel
+def _obstacles_plane(u, plating, barrier, out, i):
+    for j in range(plating.shape[1]):
+        least, height, row = plating[i, j], barrier[i + 1, j], out[i + 1, j]
+        u_0, u_1 = u[0, i + 1, j], u[1, i + 1, j]
+        for k in range(least.size):
+            row[k + 1] = height[k + 1] if u_1[k + 1] - u_0[k + 1] >= least[k] else 0.0
 
 
 @njit(parallel=True, cache=True)
-def inert_cells(xi, u, plating, out):
-    """Mark cells in which nothing drives plating (eta >= 0), for the profile flux (MODEL M12, g_f)."""
-    for i in prange(xi.shape[0]):
-        for j in range(xi.shape[1]):
-            for k in range(xi.shape[2]):
-                out[i, j, k] = u[1, i + 1, j, k + 1] - u[0, i + 1, j, k + 1] >= plating[i, j, k]
+def obstacles(u, plating, barrier, out):
+    """Write the barrier of cells in which nothing drives plating (eta >= 0), else 0 (MODEL M12, g_f); all but ``plating`` padded."""
+    for i in prange(plating.shape[0]):
+        _obstacles_plane(u, plating, barrier, out, i)
 
 
 @njit(parallel=True, cache=True)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numba import njit
 
+from phasefield.numerics.kernel import kernel
+
 UNKNOWNS, FIRST, LINKS = range(3)  # columns of ``sizes``
 DIRECT_UNKNOWNS = 65  # networks this small are solved directly
 LEVELS = 24  # at most
@@ -59,7 +61,7 @@ class Network:
         return (self.sizes, self.start, *faces, self.to, self.u, self.f, self.direct)
 
 
-@njit(cache=True)
+@kernel
 def _aggregate(start, index, link, to, inner):
     """Merge unknowns, in their order: each with the free neighbour it is best connected to, or into an aggregate.
 
@@ -152,7 +154,7 @@ def _coarsen(start, index, link, ground, to, inner, count, next_start, next_inde
     return True
 
 
-@njit(cache=True)
+@kernel(inline=True)
 def _append(index, link, used, i, j, g):
     """Append a link of unknown i; none to itself, none that does not conduct."""
     if g > 0.0 and i != j:
@@ -161,7 +163,7 @@ def _append(index, link, used, i, j, g):
     return used
 
 
-@njit(cache=True)
+@kernel
 def _fill(gx, gy, gz, coupling, free_node, network):
     """Write a box's network as level 0: unknown ``2 cell + component``, the node last."""
     sizes, start, index, link, ground = network[:5]
@@ -244,7 +246,7 @@ def set_up(gx, gy, gz, coupling, free_node, network):
         _invert(rows, index[b:], link[b:], ground[a:], direct)
 
 
-@njit(cache=True)
+@kernel
 def _invert_diagonal(start, link, ground, inverse):
     for i in range(start.size - 1):
         total = ground[i]
@@ -253,7 +255,7 @@ def _invert_diagonal(start, link, ground, inverse):
         inverse[i] = 1.0 / total if total > 0.0 else 0.0
 
 
-@njit(cache=True)
+@kernel
 def _relax(start, index, link, inverse, u, f, backward):
     """Gauss-Seidel over all unknowns of a level, forward or backward."""
     n = start.size - 1
@@ -265,7 +267,7 @@ def _relax(start, index, link, inverse, u, f, backward):
         u[i] = inverse[i] * value
 
 
-@njit(cache=True)
+@kernel
 def _solve_last(rows, index, link, inverse, u, f, direct):
     n = rows.size - 1
     if n <= DIRECT_UNKNOWNS:
@@ -279,11 +281,11 @@ def _solve_last(rows, index, link, inverse, u, f, direct):
             _relax(rows, index, link, inverse, u, f, step >= LAST_SWEEPS)
 
 
-@njit(cache=True)
-def _cycle(network):
-    """Approximate the solution of level 0 by one symmetric V-cycle from zero: f in, u out."""
+@kernel
+def _cycle(network, top):
+    """Approximate the solution of level ``top`` by one symmetric V-cycle from zero: f in, u out."""
     sizes, start, index, link, ground, inverse, to, u, f, direct = network
-    level = 0
+    level = top
     while sizes[level + 1, UNKNOWNS] > 0:
         n, a, b = sizes[level, UNKNOWNS], sizes[level, FIRST], sizes[level, LINKS]
         rows = start[a + level : a + level + n + 1]
@@ -300,7 +302,7 @@ def _cycle(network):
         level += 1
     n, a, b = sizes[level, UNKNOWNS], sizes[level, FIRST], sizes[level, LINKS]
     _solve_last(start[a + level : a + level + n + 1], index[b:], link[b:], inverse[a:], u[a:], f[a:], direct)
-    while level > 0:
+    while level > top:
         level -= 1
         n, a, b = sizes[level, UNKNOWNS], sizes[level, FIRST], sizes[level, LINKS]
         for i in range(n):
@@ -309,22 +311,30 @@ def _cycle(network):
             _relax(start[a + level : a + level + n + 1], index[b:], link[b:], inverse[a:], u[a:], f[a:], True)
 
 
-@njit(cache=True)
+@kernel
 def solve(box_f, node_f, box_u, network):
-    """Approximate the solution of the box's system, f in and u out in boxes with ghosts; returns the node's value."""
-    u, f = network[7], network[8]
+    """Approximate the solution of the box's system, f in and u out in boxes with ghosts; returns the node's value.
+
+    The box itself smooths: this starts from the first aggregates.
+    """
+    sizes, to, u, f = network[0], network[6], network[7], network[8]
     nx, ny, nz = box_f.shape[1] - 2, box_f.shape[2], box_f.shape[3] - 2
     node = 2 * nx * ny * nz
+    top = 1 if sizes[1, UNKNOWNS] > 0 else 0  # a network of few unknowns has one level only
+    first = sizes[top, FIRST]
+    f[first : first + sizes[top, UNKNOWNS]] = 0.0
     for i in range(nx):
         for j in range(ny):
             for k in range(nz):
                 for c in range(2):
-                    f[2 * ((i * ny + j) * nz + k) + c] = box_f[c, i + 1, j, k + 1]
-    f[node] = node_f
-    _cycle(network)
+                    me = 2 * ((i * ny + j) * nz + k) + c
+                    f[first + to[me] if top > 0 else me] += box_f[c, i + 1, j, k + 1]
+    f[first + to[node] if top > 0 else node] += node_f
+    _cycle(network, top)
     for i in range(nx):
         for j in range(ny):
             for k in range(nz):
                 for c in range(2):
-                    box_u[c, i + 1, j, k + 1] = u[2 * ((i * ny + j) * nz + k) + c]
-    return u[node]
+                    me = 2 * ((i * ny + j) * nz + k) + c
+                    box_u[c, i + 1, j, k + 1] = u[first + to[me] if top > 0 else me]
+    return u[first + to[node] if top > 0 else node]

@@ -1,12 +1,11 @@
 """Conjugate gradients for the block system of ``multigrid``, preconditioned by its V-cycle.
 
-Regions that neither coarse boxes nor networks see (a grain between resistive sheets, a nucleus) may each get one unknown
-more, constant on the region: columns of Z. With E = Z^T A Z and Q = Z E^-1 Z^T the preconditioner is (1 - Q A) V + Q, V
-the cycle, from a start with Z^T r = 0 (A-DEF2 of Tang, Nabben, Vuik and Erlangga 2009): one more product with A per
-iteration.
+A round of conjugate gradients runs in single precision but for its sums and for the solution, which is added up in double
+precision; the next one starts from the residual in double precision, until that is as small as asked for. Rounding a
+direction does no harm, it is what the solution moves along; rounding the solution would: metal conducts so well that the
+last bit of a potential drives more current than the cell does. One round gains what a step of Newton's asks for.
 
-Vectors are in double precision, the preconditioner works in single. Sums are added plane by plane and row by row in a
-fixed order: results are the same to the bit for any number of threads.
+Sums are added plane by plane and row by row in a fixed order: results are the same to the bit for any number of threads.
 """
 
 from __future__ import annotations
@@ -14,11 +13,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from phasefield.numerics.levels import cell_view
+from phasefield.numerics.kernel import kernel
+from phasefield.numerics.levels import cell_view, x_view, y_view, z_view
 from phasefield.numerics.multigrid import fill_ghosts, v_cycle
 
+GAIN = 1e-4  # of a round: single precision is good for that
 
-@njit(cache=True, error_model="numpy")
+
+@kernel
 def _apply_plane(u, gx, gy, gz, coupling, out, i):
     """Write plane i of A u and return its share of u . A u."""
     total = 0.0
@@ -51,19 +53,19 @@ def _apply_plane(u, gx, gy, gz, coupling, out, i):
     return total
 
 
-@njit(cache=True)
+@kernel(inline=True)
 def _row_dot(a, b):
-    """Return a . b over a row without its ghosts; four sums run side by side, always the same ones."""
+    """Return a . b over a row without its ghosts, added in double precision: four sums, always the same ones."""
     n = a.size - 2
     s_0, s_1, s_2, s_3 = 0.0, 0.0, 0.0, 0.0
     for m in range(n // 4):
         k = 4 * m
-        s_0 += a[k + 1] * b[k + 1]
-        s_1 += a[k + 2] * b[k + 2]
-        s_2 += a[k + 3] * b[k + 3]
-        s_3 += a[k + 4] * b[k + 4]
+        s_0 += np.float64(a[k + 1]) * b[k + 1]
+        s_1 += np.float64(a[k + 2]) * b[k + 2]
+        s_2 += np.float64(a[k + 3]) * b[k + 3]
+        s_3 += np.float64(a[k + 4]) * b[k + 4]
     for k in range(n - n % 4, n):
-        s_0 += a[k + 1] * b[k + 1]
+        s_0 += np.float64(a[k + 1]) * b[k + 1]
     return (s_0 + s_1) + (s_2 + s_3)
 
 
@@ -73,7 +75,7 @@ def _apply(u, gx, gy, gz, coupling, out, planes):
         planes[i] = _apply_plane(u, gx, gy, gz, coupling, out, i)
 
 
-@njit(cache=True)
+@kernel
 def _sum(planes):
     """Add in order: the same for any number of threads."""
     total = 0.0
@@ -97,12 +99,17 @@ def apply_operator(u, gx, gy, gz, coupling, free_node, out):
     return node, _sum(planes)
 
 
+@kernel
+def _dot_plane(a, b, planes, i):
+    for c in range(2):
+        for j in range(a.shape[2]):
+            planes[i] += _row_dot(a[c, i, j], b[c, i, j])
+
+
 @njit(parallel=True, cache=True)
 def _dot(a, b, planes):
     for i in prange(1, a.shape[1] - 1):
-        for c in range(2):
-            for j in range(a.shape[2]):
-                planes[i] += _row_dot(a[c, i, j], b[c, i, j])
+        _dot_plane(a, b, planes, i)
 
 
 @njit(cache=True)
@@ -113,7 +120,7 @@ def dot(a, b):
     return _sum(planes)
 
 
-@njit(cache=True)
+@kernel
 def _row_norms(r_0, r_1, weight):
     """Return the sums of |r_0| and |r_1| weight over a row without its ghosts, added as by ``_row_dot``."""
     n = r_0.size - 2
@@ -135,7 +142,7 @@ def _row_norms(r_0, r_1, weight):
     return (a_0 + a_1) + (a_2 + a_3), (b_0 + b_1) + (b_2 + b_3)
 
 
-@njit(cache=True)
+@kernel
 def _plane_norms(r, weight, i):
     first, second = 0.0, 0.0
     for j in range(r.shape[2]):
@@ -159,168 +166,151 @@ def residual_norms(r, weight):
     return _sum(planes[0]), _sum(planes[1])
 
 
+@kernel
+def _over_plane(r, factor, f, i):
+    for c in range(2):
+        for j in range(r.shape[2]):
+            row, to = r[c, i, j], f[c, i, j]
+            for k in range(row.size):
+                to[k] = factor * row[k]
+
+
 @njit(parallel=True, cache=True)
 def _over(r, unit, f):
     """Write r / unit in single precision."""
     factor = 1.0 / unit
     for i in prange(1, r.shape[1] - 1):
-        for c in range(2):
-            for j in range(r.shape[2]):
-                row, to = r[c, i, j], f[c, i, j]
-                for k in range(row.size):
-                    to[k] = factor * row[k]
+        _over_plane(r, factor, f, i)
 
 
-@njit(parallel=True, cache=True)
-def _step(x, r, p, q, alpha, weight, planes):
-    """Step solution and residual along p, by planes; writes the residual's norms as ``residual_norms`` sums them."""
-    for i in prange(1, x.shape[1] - 1):
-        for c in range(2):
-            for j in range(x.shape[2]):
-                x_row, r_row, p_row, q_row = x[c, i, j], r[c, i, j], p[c, i, j], q[c, i, j]
-                for k in range(1, x_row.size - 1):
-                    x_row[k] += alpha * p_row[k]
-                    r_row[k] -= alpha * q_row[k]
-        planes[0, i], planes[1, i] = _plane_norms(r, weight, i)
-
-
-@njit(parallel=True, cache=True)
-def _turn(p, factor, z):
-    """Write the next direction z + factor p."""
-    for i in prange(1, p.shape[1] - 1):
-        for c in range(2):
-            for j in range(p.shape[2]):
-                p_row, z_row = p[c, i, j], z[c, i, j]
-                for k in range(1, p_row.size - 1):
-                    p_row[k] = z_row[k] + factor * p_row[k]
-
-
-@njit(cache=True)
-def _restrict_regions(r, regions, out):
-    out[:] = 0.0
+@kernel
+def _subtract_plane(b, y, i):
     for c in range(2):
-        for i in range(1, r.shape[1] - 1):
-            for j in range(r.shape[2]):
-                row, region = r[c, i, j], regions[c, i, j]
-                for k in range(1, row.size - 1):
-                    out[region[k]] += row[k]
+        for j in range(y.shape[2]):
+            b_row, y_row = b[c, i, j], y[c, i, j]
+            for k in range(1, y_row.size - 1):
+                y_row[k] = b_row[k] - y_row[k]
 
 
 @njit(parallel=True, cache=True)
-def _add_regions(z, regions, values):
-    for i in prange(1, z.shape[1] - 1):
-        for c in range(2):
-            for j in range(z.shape[2]):
-                row, region = z[c, i, j], regions[c, i, j]
-                for k in range(1, row.size - 1):
-                    row[k] += values[region[k]]
-
-
-@njit(parallel=True, cache=True)
-def _subtract_from(r, y):
-    """Write r - y into y."""
+def _subtract(b, y):
+    """Write b - y into y."""
     for i in prange(1, y.shape[1] - 1):
-        for c in range(2):
-            for j in range(y.shape[2]):
-                r_row, y_row = r[c, i, j], y[c, i, j]
-                for k in range(1, y_row.size - 1):
-                    y_row[k] = r_row[k] - y_row[k]
+        _subtract_plane(b, y, i)
+
+
+@kernel
+def _step_plane(r, q, alpha, weight, planes, i):
+    minus = np.float32(-alpha)
+    for c in range(2):
+        for j in range(r.shape[2]):
+            r_row, q_row = r[c, i, j], q[c, i, j]
+            for k in range(1, r_row.size - 1):
+                r_row[k] += minus * q_row[k]
+    planes[0, i], planes[1, i] = _plane_norms(r, weight, i)
+
+
+@njit(parallel=True, cache=True)
+def _step(r, q, alpha, weight, planes):
+    """Step the residual, by planes; writes its norms as ``residual_norms`` sums them."""
+    for i in prange(1, r.shape[1] - 1):
+        _step_plane(r, q, alpha, weight, planes, i)
+
+
+@kernel
+def _turn_plane(x, alpha, p, beta, z, i):
+    factor = np.float32(beta)
+    for c in range(2):
+        for j in range(p.shape[2]):
+            x_row, p_row, z_row = x[c, i, j], p[c, i, j], z[c, i, j]
+            for k in range(1, p_row.size - 1):
+                x_row[k] += alpha * p_row[k]
+                p_row[k] = z_row[k] + factor * p_row[k]
+
+
+@njit(parallel=True, cache=True)
+def _turn(x, alpha, p, beta, z):
+    """Step the solution along the direction p, and write the next one, z + beta p."""
+    for i in prange(1, p.shape[1] - 1):
+        _turn_plane(x, alpha, p, beta, z, i)
 
 
 @njit(cache=True)
-def region_matrix(regions, count, gx, gy, gz, coupling):
-    """Assemble E = Z^T A Z for regions numbered 0 … count-1 over both unknowns (the node takes no part)."""
-    e = np.zeros((count, count))
-    nx, ny, nz = coupling.shape[0] - 2, coupling.shape[1], coupling.shape[2] - 2
-    for i in range(1, nx + 1):
-        for j in range(ny):
-            after = j + 1 if j + 1 < ny else 0
-            for k in range(1, nz + 1):
-                _join(e, regions[0, i, j, k], regions[1, i, j, k], coupling[i, j, k])
-                for c in range(2):
-                    me = regions[c, i, j, k]
-                    if i == 1:
-                        e[me, me] += gx[c, 0, j, k]
-                    if i == nx:
-                        e[me, me] += gx[c, nx, j, k]
-                    else:
-                        _join(e, me, regions[c, i + 1, j, k], gx[c, i, j, k])
-                    if ny > 1:
-                        _join(e, me, regions[c, i, after, k], gy[c, i, after, k])
-                    if nz > 1:
-                        _join(e, me, regions[c, i, j, k % nz + 1], gz[c, i, j, k])
-    return e
+def _round(x, x_node, r_node, coarse, work, free_node, weight, aims, limit):
+    """Run conjugate gradients from the residual in level 0 of the cycle's f until its norms are below ``aims``.
 
-
-@njit(cache=True)
-def _join(e, a, b, g):
-    if a != b:
-        e[a, a] += g
-        e[b, b] += g
-        e[a, b] -= g
-        e[b, a] -= g
-
-
-@njit(cache=True)
-def solve(x, r, system, unit, coarse, work, free_node, regions, e_inverse, weight, tolerances, limit):
-    """Solve A x = r from x = 0 by preconditioned conjugate gradients.
-
-    Parameters
-    ----------
-    x : solution with ghosts, written. r : right-hand side in, residual out; ``r[0, -1, 0, 0]`` holds the node's.
-    system, unit, coarse, work : of a ``Hierarchy`` that is set up, ``system`` what its ``finest`` returns.
-    regions, e_inverse : see above; an empty inverse leaves them out.
-    weight : weight of the second unknown's residual in the stopping test, per cell.
-    tolerances : stop when the first unknown's (and the node's) residual and the weighted second's are below these.
-
-    Returns the number of iterations, negative when ``limit`` was reached; the node's value is in ``x[0, -1, 0, 0]``.
+    All is over the hierarchy's unit. Adds to x; returns the node's value and the number of iterations.
     """
-    gx, gy, gz, coupling = system
-    levels, node = coarse[0], coarse[8]
-    z, f = cell_view(coarse[5], levels, 0, 2), cell_view(coarse[7], levels, 0, 2)
+    levels, level_x, level_y, level_z, level_c, node = coarse[0], coarse[1], coarse[2], coarse[3], coarse[4], coarse[8]
+    gx, gy, gz = x_view(level_x, levels, 0), y_view(level_y, levels, 0), z_view(level_z, levels, 0)
+    coupling = cell_view(level_c, levels, 0, 1)[0]
+    z, r = cell_view(coarse[5], levels, 0, 2), cell_view(coarse[7], levels, 0, 2)
     p, q = work[0], work[1]
     planes = np.zeros((2, x.shape[1]))
-    x[:] = 0.0
     p[:] = 0.0
-    x_node, p_node, old = 0.0, 0.0, 0.0
-    r_node = r[0, -1, 0, 0] if free_node else 0.0
+    p_node, alpha, old = 0.0, 0.0, 1.0
     iteration = 0
-    part = np.zeros(e_inverse.shape[0])
-    if part.size > 0:
-        _restrict_regions(r, regions, part)
-        _add_regions(x, regions, e_inverse @ part)
-        fill_ghosts(x, 0.0)
-        row, _ = apply_operator(x, gx, gy, gz, coupling, free_node, q)
-        r_node -= row
-        _subtract_from(r, q)
-        r[:] = q
     first, second = residual_norms(r, weight)
-    while first > tolerances[0] or second > tolerances[1] or abs(r_node) > tolerances[0]:
-        if iteration == limit:
-            break
-        _over(r, unit, f)
-        node[0, 1] = r_node / unit
+    while (first > aims[0] or second > aims[1] or abs(r_node) > aims[0]) and iteration < limit:
+        node[0, 1] = r_node
         v_cycle(coarse, free_node)
-        if part.size > 0:
-            fill_ghosts(z, node[0, 0])
-            apply_operator(z, gx, gy, gz, coupling, False, q)
-            _subtract_from(r, q)
-            _restrict_regions(q, regions, part)
-            _add_regions(z, regions, e_inverse @ part)
         rho = dot(r, z) + r_node * node[0, 0]
         beta = rho / old if iteration > 0 else 0.0
-        _turn(p, beta, z)
+        _turn(x, alpha, p, beta, z)
         p_node = node[0, 0] + beta * p_node
         old = rho
         fill_ghosts(p, p_node)
         q_node, energy = apply_operator(p, gx, gy, gz, coupling, free_node, q)
         alpha = rho / (energy + p_node * q_node)
-        _step(x, r, p, q, alpha, weight, planes)
+        _step(r, q, alpha, weight, planes)
         first, second = _sum(planes[0]), _sum(planes[1])
         x_node += alpha * p_node
         r_node -= alpha * q_node
         iteration += 1
-    fill_ghosts(x, x_node)
-    r[0, -1, 0, 0] = r_node
-    done = first <= tolerances[0] and second <= tolerances[1] and abs(r_node) <= tolerances[0]
-    return iteration if done else -iteration - 1
+    _turn(x, alpha, p, 0.0, z)
+    return x_node, iteration
+
+
+@njit(cache=True)
+def solve(x, b, left, system, unit, coarse, work, free_node, weight, tolerances, limit):
+    """Solve A x = b from x = 0 by preconditioned conjugate gradients.
+
+    Parameters
+    ----------
+    x : solution with ghosts, written. b : right-hand side. left : residual b - A x, written. The node's values stand in
+        ``[0, -1, 0, 0]`` of all three.
+    system, unit, coarse, work : of a ``Hierarchy`` that is set up, ``system`` what its ``finest`` returns.
+    weight : weight of the second unknown's residual in the stopping test, per cell.
+    tolerances : stop when the first unknown's (and the node's) residual and the weighted second's are below these.
+
+    Returns the number of iterations; negative, less one, when ``limit`` was reached or a round gained nothing: round-off.
+    """
+    gx, gy, gz, coupling = system
+    r = cell_view(coarse[7], coarse[0], 0, 2)
+    aims = np.empty(2)
+    x[:] = 0.0
+    x_node, iterations = 0.0, 0
+    r_node = b[0, -1, 0, 0] if free_node else 0.0
+    first, second = residual_norms(b, weight)
+    _over(b, unit, r)
+    while first > tolerances[0] or second > tolerances[1] or abs(r_node) > tolerances[0]:
+        before = max(first, abs(r_node)) / tolerances[0] + second / tolerances[1]
+        aims[0] = max(tolerances[0], GAIN * max(first, abs(r_node))) / unit
+        aims[1] = max(tolerances[1], GAIN * second) / unit
+        x_node, more = _round(x, x_node, r_node / unit, coarse, work, free_node, weight, aims, limit - iterations)
+        iterations += more
+        fill_ghosts(x, x_node)
+        row, _ = apply_operator(x, gx, gy, gz, coupling, free_node, left)
+        _subtract(b, left)
+        r_node = b[0, -1, 0, 0] - row if free_node else 0.0
+        first, second = residual_norms(left, weight)
+        _over(left, unit, r)
+        met = first <= tolerances[0] and second <= tolerances[1] and abs(r_node) <= tolerances[0]
+        gained = max(first, abs(r_node)) / tolerances[0] + second / tolerances[1] < 0.5 * before
+        if not met and (iterations == limit or not gained):
+            left[0, -1, 0, 0] = r_node
+            return -iterations - 1
+    if iterations == 0:
+        left[:] = b
+    left[0, -1, 0, 0] = r_node
+    return iterations

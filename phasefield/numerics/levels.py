@@ -17,7 +17,7 @@ Triple = tuple[int, int, int]
 # columns of Hierarchy.levels
 NX, NY, NZ, FX, FY, FZ, CELLS, XFACES, YFACES, ZFACES = range(10)
 # A level of so few cells, or of this share of the box's, is the last: its system is solved as a network.
-NETWORK_CELLS, NETWORK_SHARE = 2048, 1.0 / 64.0
+NETWORK_CELLS, NETWORK_SHARE = 2048, 1.0 / 256.0
 
 
 @njit(cache=True)
@@ -104,7 +104,7 @@ class Hierarchy:
         self.level_x, self.level_y, self.level_z, self.u, self.v, self.f = (
             np.zeros(2 * n, dtype=np.float32) for n in (xfaces, yfaces, zfaces, cells, cells, cells)
         )
-        self.work = np.zeros((2, 2, nx + 2, ny, nz + 2))
+        self.work = np.zeros((2, 2, nx + 2, ny, nz + 2), dtype=np.float32)
         self.level_c = np.zeros(cells, dtype=np.float32)
         self.node = np.zeros((len(self.levels), 3))
         self.network = Network(int(last[NX] * last[NY] * last[NZ]), 3 if ny > 1 else 2)

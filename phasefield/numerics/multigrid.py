@@ -36,15 +36,16 @@ from numba import njit, prange
 
 from phasefield.numerics import aggregation
 from phasefield.numerics.coarsening import coarsen, coarsen_x, merge, sum_cells
+from phasefield.numerics.kernel import kernel
 from phasefield.numerics.levels import FX, FY, FZ, NX, NY, NZ, Hierarchy, cell_view, x_view, y_view, z_view
-from phasefield.numerics.smoothing import LARGE, SMALL, residual_plane, smooth, start
+from phasefield.numerics.smoothing import LARGE, SMALL, residual, residual_plane, smooth, start
 
 __all__ = ["PARALLEL_CELLS", "Hierarchy", "fill_ghosts", "set_faces", "set_up", "v_cycle"]
 
 PARALLEL_CELLS = 30_000  # threads cost more than they save on smaller levels
 
 
-@njit(cache=True)
+@kernel
 def _over_unit(values, unit, out):
     """Write ``values`` / ``unit`` in single precision, plane by plane."""
     factor = 1.0 / unit
@@ -65,7 +66,7 @@ def _divide_faces(gx, gy, gz, unit, level_x, level_y, level_z):
             _over_unit(gz[c, i : i + 1], unit, level_z[c, i : i + 1])
 
 
-@njit(cache=True)
+@kernel
 def is_large(levels, level):
     """Tell whether a level's planes are worth being shared out to threads."""
     return levels[level, NX] * levels[level, NY] * levels[level, NZ] >= PARALLEL_CELLS
@@ -86,42 +87,42 @@ def set_faces(gx, gy, gz, unit, coarse):
 
 
 @njit(cache=True)
-def _set_ends(gx, unit, coarse):
-    """Make all levels' conductances to ground and node anew, and the sums of the latter."""
-    levels, level_x, node = coarse[0], coarse[1], coarse[8]
-    finest = x_view(level_x, levels, 0)
+def _total_to_node(faces):
+    total = 0.0
+    for c in range(2):
+        for j in range(faces.shape[2]):
+            for k in range(1, faces.shape[3] - 1):
+                total += faces[c, -1, j, k]
+    return total
+
+
+@njit(cache=True)
+def set_finest(gx, coupling, unit, coarse):
+    """Make what changes between two of Newton's steps on the finest level: coupling, and the faces at both ends of x."""
+    levels, finest, node = coarse[0], x_view(coarse[1], coarse[0], 0), coarse[8]
+    _over_unit(coupling, unit, cell_view(coarse[4], levels, 0, 1)[0])
     for c in range(2):
         for end in (0, -1):
             for j in range(gx.shape[2]):
                 for k in range(gx.shape[3]):
                     finest[c, end, j, k] = gx[c, end, j, k] / unit
-    for level in range(levels.shape[0]):
-        faces = x_view(level_x, levels, level)
-        total = 0.0
-        for c in range(2):
-            for j in range(faces.shape[2]):
-                for k in range(1, faces.shape[3] - 1):
-                    total += faces[c, -1, j, k]
-        node[level, 2] = total
-        if level < levels.shape[0] - 1:
-            next_faces = x_view(level_x, levels, level + 1)
-            fx, fy, fz = levels[level, FX], levels[level, FY], levels[level, FZ]
-            coarsen_x(faces, next_faces, fx, fy, fz, 0)
-            coarsen_x(faces, next_faces, fx, fy, fz, next_faces.shape[1] - 1)
+    node[0, 2] = _total_to_node(finest)
 
 
 @njit(cache=True)
-def set_up(gx, coupling, unit, coarse, free_node):
-    """Make what changes between two of Newton's steps on all levels: coupling, ends along x, the last level's network."""
-    levels, level_x, level_y, level_z, level_c, _u, _v, _f, _node, network = coarse
+def set_up(coarse, free_node):
+    """Carry what ``set_finest`` makes to all levels, and make the last level's network."""
+    levels, level_x, level_y, level_z, level_c, _u, _v, _f, node, network = coarse
     last = levels.shape[0] - 1
-    _over_unit(coupling, unit, cell_view(level_c, levels, 0, 1)[0])
-    _set_ends(gx, unit, coarse)
     for level in range(last):
-        large = is_large(levels, level)
+        fx, fy, fz = levels[level, FX], levels[level, FY], levels[level, FZ]
+        faces, next_faces = x_view(level_x, levels, level), x_view(level_x, levels, level + 1)
+        coarsen_x(faces, next_faces, fx, fy, fz, 0)
+        coarsen_x(faces, next_faces, fx, fy, fz, next_faces.shape[1] - 1)
+        node[level + 1, 2] = _total_to_node(next_faces)
         sum_cells(
-            cell_view(level_c, levels, level, 1)[0], cell_view(level_c, levels, level + 1, 1)[0],
-            levels[level, FX], levels[level, FY], levels[level, FZ], large,
+            cell_view(level_c, levels, level, 1)[0], cell_view(level_c, levels, level + 1, 1)[0], fx, fy, fz,
+            is_large(levels, level),
         )  # fmt: skip
     aggregation.set_up(
         x_view(level_x, levels, last), y_view(level_y, levels, last), z_view(level_z, levels, last),
@@ -129,14 +130,14 @@ def set_up(gx, coupling, unit, coarse, free_node):
     )  # fmt: skip
 
 
-@njit(cache=True)
+@kernel
 def _fill_ends(u, node_value):
     """Set the ghost layers along x: ground and node."""
     u[:, 0] = 0.0
     u[:, -1] = node_value
 
 
-@njit(cache=True)
+@kernel
 def fill_ghosts(u, node_value):
     """Set the ghost layers along z (periodic copies) and along x (ground and node)."""
     nx, nz = u.shape[1] - 2, u.shape[3] - 2
@@ -148,7 +149,7 @@ def fill_ghosts(u, node_value):
                 u[c, i, j, nz + 1] = u[c, i, j, 1]
 
 
-@njit(cache=True)
+@kernel
 def _restrict_plane(u, f, gx, gy, gz, coupling, work, fx, fy, fz, coarse, i_c):
     """Sum the residual f - A u over the aggregates of one coarse plane."""
     coarse[:, i_c] = 0.0
@@ -159,7 +160,7 @@ def _restrict_plane(u, f, gx, gy, gz, coupling, work, fx, fy, fz, coarse, i_c):
                 merge(work[c, i, j], fz, coarse[c, i_c, j // fy])
 
 
-@njit(cache=True)
+@kernel
 def _add_coarse_plane(u, fx, fy, fz, coarse, i):
     """Add the coarse correction to plane i, ghosts along z included."""
     nz = u.shape[3] - 2
@@ -208,7 +209,7 @@ def _add_coarse(u, fx, fy, fz, coarse, large):
             _add_coarse_plane(u, fx, fy, fz, coarse, i)
 
 
-@njit(cache=True)
+@kernel
 def _node_residual(u, gx, value, rhs):
     """Return the residual of the node's balance at ``value``."""
     nx = u.shape[1] - 2
@@ -220,53 +221,79 @@ def _node_residual(u, gx, value, rhs):
 
 
 @njit(cache=True)
+def _vectors(coarse, level):
+    """Return solution, work space and right-hand side of a level."""
+    levels = coarse[0]
+    u, v, f = cell_view(coarse[5], levels, level, 2), cell_view(coarse[6], levels, level, 2), coarse[7]
+    return u, v, cell_view(f, levels, level, 2)
+
+
+@njit(cache=True)
+def _smooth_before(coarse, level, free_node):
+    """Smooth twice from zero; returns the node's residual."""
+    levels, level_c, node = coarse[0], coarse[4], coarse[8]
+    u, v, f = _vectors(coarse, level)
+    gx, gy, gz = x_view(coarse[1], levels, level), y_view(coarse[2], levels, level), z_view(coarse[3], levels, level)
+    c, total, rhs = cell_view(level_c, levels, level, 1)[0], node[level, 2], node[level, 1]
+    large = is_large(levels, level)
+    value = LARGE * rhs / total if free_node else 0.0
+    start(f, gx, gy, gz, c, LARGE, v, large)
+    _fill_ends(v, value)
+    if free_node:
+        value += SMALL * _node_residual(v, gx, value, rhs) / total
+    smooth(v, f, gx, gy, gz, c, SMALL, u, large)
+    _fill_ends(u, value)
+    node[level, 0] = value
+    return _node_residual(u, gx, value, rhs) if free_node else 0.0
+
+
+@njit(cache=True)
+def _smooth_after(coarse, level, free_node, correction):
+    """Smooth twice from u, which is corrected but for its ends; the node has yet to be."""
+    levels, level_c, node = coarse[0], coarse[4], coarse[8]
+    u, v, f = _vectors(coarse, level)
+    gx, gy, gz = x_view(coarse[1], levels, level), y_view(coarse[2], levels, level), z_view(coarse[3], levels, level)
+    c, total, rhs = cell_view(level_c, levels, level, 1)[0], node[level, 2], node[level, 1]
+    large = is_large(levels, level)
+    value = node[level, 0] + correction
+    _fill_ends(u, value)
+    after = value + SMALL * _node_residual(u, gx, value, rhs) / total if free_node else 0.0
+    smooth(u, f, gx, gy, gz, c, SMALL, v, large)
+    _fill_ends(v, after)
+    value = after + LARGE * _node_residual(v, gx, after, rhs) / total if free_node else 0.0
+    smooth(v, f, gx, gy, gz, c, LARGE, u, large)
+    _fill_ends(u, value)
+    node[level, 0] = value
+
+
+@njit(cache=True)
 def v_cycle(coarse, free_node):
     """Approximate A^-1 f by one symmetric V-cycle from zero; level 0 of f, node[0, 1] in, u (ghosts filled), node[0, 0] out.
 
     A, f and node are over the ``unit`` of the hierarchy.
     """
-    levels, level_x, level_y, level_z, level_c, level_u, level_v, level_f, node, network = coarse
+    levels, level_c, node, network = coarse[0], coarse[4], coarse[8], coarse[9]
     last = levels.shape[0] - 1
-    for level in range(last):
-        u, v, f = (
-            cell_view(level_u, levels, level, 2),
-            cell_view(level_v, levels, level, 2),
-            cell_view(level_f, levels, level, 2),
+    for level in range(last + 1):
+        rest = _smooth_before(coarse, level, free_node)
+        u, v, f = _vectors(coarse, level)
+        gx, gy, gz = (
+            x_view(coarse[1], levels, level),
+            y_view(coarse[2], levels, level),
+            z_view(coarse[3], levels, level),
         )
-        gx, gy, gz = x_view(level_x, levels, level), y_view(level_y, levels, level), z_view(level_z, levels, level)
-        c, total, rhs = cell_view(level_c, levels, level, 1)[0], node[level, 2], node[level, 1]
+        c, large = cell_view(level_c, levels, level, 1)[0], is_large(levels, level)
         fx, fy, fz = levels[level, FX], levels[level, FY], levels[level, FZ]
-        large = is_large(levels, level)
-        value = LARGE * rhs / total if free_node else 0.0
-        start(f, gx, gy, gz, c, LARGE, v, large)
-        _fill_ends(v, value)
-        if free_node:
-            value += SMALL * _node_residual(v, gx, value, rhs) / total
-        smooth(v, f, gx, gy, gz, c, SMALL, u, large)
-        _fill_ends(u, value)
-        node[level, 0] = value
-        node[level + 1, 1] = _node_residual(u, gx, value, rhs) if free_node else 0.0
-        _restrict(u, f, gx, gy, gz, c, v, fx, fy, fz, cell_view(level_f, levels, level + 1, 2), large)
-    node[last, 0] = aggregation.solve(
-        cell_view(level_f, levels, last, 2), node[last, 1], cell_view(level_u, levels, last, 2), network
-    )
+        if level < last:
+            node[level + 1, 1] = rest
+            _restrict(u, f, gx, gy, gz, c, v, fx, fy, fz, cell_view(coarse[7], levels, level + 1, 2), large)
+        else:
+            residual(u, f, gx, gy, gz, c, v, large)
+            correction = aggregation.solve(v, rest, v, network)
+            _add_coarse(u, fx, fy, fz, v, large)
+            _smooth_after(coarse, level, free_node, correction)
     for level in range(last - 1, -1, -1):
-        u, v, f = (
-            cell_view(level_u, levels, level, 2),
-            cell_view(level_v, levels, level, 2),
-            cell_view(level_f, levels, level, 2),
-        )
-        gx, gy, gz = x_view(level_x, levels, level), y_view(level_y, levels, level), z_view(level_z, levels, level)
-        c, total, rhs = cell_view(level_c, levels, level, 1)[0], node[level, 2], node[level, 1]
         fx, fy, fz = levels[level, FX], levels[level, FY], levels[level, FZ]
-        large = is_large(levels, level)
-        value = node[level, 0] + node[level + 1, 0]
-        _add_coarse(u, fx, fy, fz, cell_view(level_u, levels, level + 1, 2), large)
-        _fill_ends(u, value)
-        after = value + SMALL * _node_residual(u, gx, value, rhs) / total if free_node else 0.0
-        smooth(u, f, gx, gy, gz, c, SMALL, v, large)
-        _fill_ends(v, after)
-        value = after + LARGE * _node_residual(v, gx, after, rhs) / total if free_node else 0.0
-        smooth(v, f, gx, gy, gz, c, LARGE, u, large)
-        _fill_ends(u, value)
-        node[level, 0] = value
+        u, correction = cell_view(coarse[5], levels, level, 2), cell_view(coarse[5], levels, level + 1, 2)
+        _add_coarse(u, fx, fy, fz, correction, is_large(levels, level))
+        _smooth_after(coarse, level, free_node, node[level + 1, 0])

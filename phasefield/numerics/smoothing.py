@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from phasefield.numerics.kernel import kernel
+
 # Weights of the two steps, the inverse roots of Chebyshev's polynomial on [1/2, 2]. Eigenvalues of a system over its
 # diagonal blocks are below 2; those below 1/2 are the coarse grid's. From 0.3 or 0.7 on: 10 % more iterations.
 LARGE = np.float32(1.0 / (1.25 - 0.75 * np.sqrt(0.5)))
@@ -15,7 +17,7 @@ SMALL = np.float32(1.0 / (1.25 + 0.75 * np.sqrt(0.5)))
 ONE = np.float32(1.0)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _start_plane(f, gx, gy, gz, coupling, weight, out, i):
     """Make the first step of the smoother, from zero, in plane i: ``weight`` times each block's solution."""
     ny, nz = f.shape[2], f.shape[3] - 2
@@ -41,7 +43,7 @@ def _start_plane(f, gx, gy, gz, coupling, weight, out, i):
             row[0], row[nz + 1] = row[nz], row[1]
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _smooth_plane(u, f, gx, gy, gz, coupling, weight, out, i):
     """Go ``weight`` times the way to the solution of each cell's 2 x 2 block in plane i, with its neighbours as in u."""
     ny, nz = u.shape[2], u.shape[3] - 2
@@ -88,7 +90,7 @@ def _smooth_plane(u, f, gx, gy, gz, coupling, weight, out, i):
             row[0], row[nz + 1] = row[nz], row[1]
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def residual_plane(u, f, gx, gy, gz, coupling, out, i):
     """Write f - A u of plane i."""
     ny, nz = u.shape[2], u.shape[3] - 2
@@ -128,6 +130,22 @@ def _start_parallel(f, gx, gy, gz, coupling, weight, out):
 def _smooth_parallel(u, f, gx, gy, gz, coupling, weight, out):
     for i in prange(1, u.shape[1] - 1):
         _smooth_plane(u, f, gx, gy, gz, coupling, weight, out, i)
+
+
+@njit(parallel=True, cache=True)
+def _residual_parallel(u, f, gx, gy, gz, coupling, out):
+    for i in prange(1, u.shape[1] - 1):
+        residual_plane(u, f, gx, gy, gz, coupling, out, i)
+
+
+@njit(cache=True)
+def residual(u, f, gx, gy, gz, coupling, out, large):
+    """Write f - A u."""
+    if large:
+        _residual_parallel(u, f, gx, gy, gz, coupling, out)
+    else:
+        for i in range(1, u.shape[1] - 1):
+            residual_plane(u, f, gx, gy, gz, coupling, out, i)
 
 
 @njit(cache=True)

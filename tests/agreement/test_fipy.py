@@ -178,9 +178,10 @@ def test_the_profile_flux(grid: Grid) -> None:
     one = get_backend("numba", problem, TIGHT)
     other: Any = get_backend("fipy", problem, TIGHT)
     assert isinstance(one, NumbaBackend)
-    travel = 3.3 * one.sub_step
+    travel = 3.3 * one.interface.sub_step
     moved = xi.copy()
-    one.inert[:], one.nucleus[:] = inert.reshape(one.shape), forming.reshape(one.shape)
+    one.interface.obstacle[INNER] = np.where(inert, problem.ceramic.accommodation_pressure, 0.0).reshape(one.shape)
+    one.nucleus[:] = forming.reshape(one.shape)
     one.restore_profile(moved.reshape(one.shape), travel)
     flat = other.faces.flat
     restored = other.faces.shaped(other.interface.restored(flat(xi), travel, flat(inert), flat(forming)))

@@ -59,7 +59,7 @@ def extruded(problem: Problem, axis: int, layers: int, thickness: float) -> Prob
 def run(problem: Problem) -> State:
     protocol = Protocol(current_density=40.0, duration=1e6)
     backend = get_backend("numba", problem, Tolerances(ionic=1e-11, electronic=1e-8, potential=1e-9))
-    backend.sub_step = 2e-8  # type: ignore[attr-defined]  # of the profile flux: stable in 2-D and 3-D, whose own differ
+    backend.interface.sub_step = 2e-8  # type: ignore[attr-defined]  # of the profile flux: stable in 2-D and 3-D, whose own differ
     for state, report in simulate(problem, backend, protocol, StepLimits()):
         if report.step == STEPS:
             return state

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from phasefield.backends import Control, numba_faces
-from phasefield.numerics import interface, krylov, multigrid
+from phasefield.numerics import krylov, multigrid
+from phasefield.numerics.interface import Interface
 from phasefield.physics.constants import thermal_voltage
 from phasefield.validation.common import backend_for, line_grid, plain_problem, uniform_ceramic
 
@@ -46,9 +47,9 @@ def test_curvature_is_second_order(axes: tuple[int, ...], layers: int, cells, st
             shape[axis] = round(16.0 / spacing[axis])
         position = centres(tuple(shape), tuple(spacing))
         r = np.sqrt(sum((position[a] - middle) ** 2 for a, middle in zip(axes, (8.13, 7.9, 8.06), strict=False)))
-        psi, out = np.zeros((shape[0] + 2, shape[1], shape[2] + 2)), np.zeros(shape)
-        interface.profile_coordinate(1.0 / (1.0 + np.exp((r - 5.0) / WIDTH)), True, psi)
-        interface.curvature(psi, np.zeros_like(psi), *spacing, True, WIDTH, out)
+        out = np.zeros(shape)
+        metal = Interface(spacing, WIDTH, np.ones(shape), np.zeros(shape), periodic=True)
+        metal.curvature(1.0 / (1.0 + np.exp((r - 5.0) / WIDTH)), 1e-6, out)
         near = np.abs(r - 5.0) < 2.0 * WIDTH
         errors.append(float(np.abs(out - (len(axes) - 1) / r)[near].max()))
     assert errors[-1] < 2e-3 * (len(axes) - 1) / 5.0
@@ -84,13 +85,13 @@ def test_potential_over_smooth_conductivity_is_second_order(dimension: int, cell
         gx[0, 0, :, 1:-1], gx[0, -1, :, 1:-1] = 2.0 * sigma[0] * area / d, 2.0 * sigma[-1] * area / d
         gx[1], gy[1], gz[1] = gx[0], gy[0], gz[0]
         multigrid.set_faces(gx, gy, gz, h.unit, h.coarse)
-        multigrid.set_up(gx, coupling, h.unit, h.coarse, False)
+        multigrid.set_finest(gx, coupling, h.unit, h.coarse)
+        multigrid.set_up(h.coarse, False)
         r = np.zeros((2, n + 2, shape[1], n + 2))
         r[0][INNER] = source * area * d
         u = np.zeros_like(r)
-        aim, ones = np.full(2, 1e-10), np.ones(r.shape[1:])
-        no_regions = np.zeros(u.shape, dtype=np.int32)
-        krylov.solve(u, r, h.finest(), h.unit, h.coarse, h.work, False, no_regions, np.zeros((0, 0)), ones, aim, 100)
+        aim, ones = np.full(2, 1e-10), np.ones(r.shape[1:], dtype=np.float32)
+        krylov.solve(u, r, np.zeros_like(r), h.finest(), h.unit, h.coarse, h.work, False, ones, aim, 100)
         errors.append(float(np.sqrt(np.mean((u[0][INNER] - phi) ** 2))))
     assert errors[-1] < 5e-3
     np.testing.assert_allclose(orders(errors), 2.0, atol=0.15)

@@ -46,7 +46,8 @@ class BlockSystem:
         self.fill()
         h = self.hierarchy
         multigrid.set_faces(h.gx, h.gy, h.gz, h.unit, h.coarse)
-        multigrid.set_up(h.gx, h.coupling, h.unit, h.coarse, self.free_node)
+        multigrid.set_finest(h.gx, h.coupling, h.unit, h.coarse)
+        multigrid.set_up(h.coarse, self.free_node)
 
     @property
     def box(self) -> Triple:

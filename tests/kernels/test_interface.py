@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import numba
 import numpy as np
 import pytest
 
 from phasefield.numerics import interface
+from phasefield.numerics.interface import Interface
 
 WIDTH = 0.6
 SPACING = (0.4, 0.5, 0.3)
+INNER = (slice(1, -1), slice(None), slice(1, -1))
 BOTH_SIDES = pytest.mark.parametrize("periodic", [True, False], ids=["periodic", "mirror"])
 
 
@@ -27,37 +30,34 @@ def along(axis: int, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(np.expand_dims(values, [a for a in range(3) if a != axis]), shape).copy()
 
 
-def padded(shape: tuple[int, ...]) -> np.ndarray:
-    return np.zeros((shape[0] + 2, shape[1], shape[2] + 2))
+def made(shape, theta=None, barrier=None, periodic=True, spacing=SPACING) -> Interface:
+    """Return the interface of a box, by default without barriers and with theta = 1."""
+    theta = np.ones(shape) if theta is None else theta
+    barrier = np.zeros(shape) if barrier is None else barrier
+    return Interface(spacing, WIDTH, theta, barrier, periodic)
 
 
 def restore(
-    xi, travel, steps, *, theta=None, barrier=None, inert=None, forming=None, wall=np.inf, periodic=True, spacing=SPACING,
-    parallel=False,
+    xi, travel, steps, *, theta=None, barrier=None, inert=None, forming=None, wall=None, periodic=True, spacing=SPACING,
+    threads=1,
 ):  # fmt: skip
     """Let the profile flux act in place; returns d(xi) / d(M t) at the start of the last step."""
-    theta = np.ones_like(xi) if theta is None else theta
-    barrier = np.zeros_like(xi) if barrier is None else barrier
-    inert = np.zeros(xi.shape, dtype=np.bool_) if inert is None else inert
-    forming = np.zeros(xi.shape, dtype=np.bool_) if forming is None else forming
-    through, rate = np.full_like(xi, np.nan), np.full_like(xi, np.nan)
-    interface.restore_profile(
-        xi, theta, barrier, inert, forming, wall, periodic, *spacing, WIDTH, travel, steps, padded(xi.shape), through, rate,
-        parallel,
-    )  # fmt: skip
-    return rate + np.diff(through, axis=0, prepend=0.0) / theta
+    metal = made(xi.shape, theta, barrier, periodic, spacing)
+    metal.wall, metal.sub_step = wall or np.inf, max(travel, 1e-30) / (steps - 0.5)
+    metal.obstacle[INNER] = np.where(inert, metal.barrier[INNER], 0.0) if inert is not None else 0.0
+    numba.set_num_threads(threads)
+    metal.restore(xi, np.zeros(xi.shape, dtype=np.bool_) if forming is None else forming, travel, threads)
+    return (metal.net + np.diff(metal.along, axis=0, prepend=0.0)) / metal.theta
 
 
 def rate_of(xi, **settings) -> np.ndarray:
     """Return d(xi) / d(M t), by default without barriers and with theta = 1."""
-    return restore(xi.copy(), 0.0, 1, **settings)
+    return restore(xi.copy(), 1e-300, 1, **settings)
 
 
 def curvature_of(xi, barrier=None, periodic=True, spacing=SPACING) -> np.ndarray:
-    psi, high, out = padded(xi.shape), padded(xi.shape), np.full_like(xi, np.nan)
-    interface.profile_coordinate(xi, periodic, psi)
-    interface.pad(np.zeros_like(xi) if barrier is None else barrier, periodic, high)
-    interface.curvature(psi, high, *spacing, periodic, WIDTH, out)
+    out = np.full_like(xi, np.nan)
+    made(xi.shape, None, barrier, periodic, spacing).curvature(xi, 1e-11, out)
     return out
 
 
@@ -91,7 +91,8 @@ def test_wrong_width_is_driven_to_the_right_one(axis: int, factor: float) -> Non
     xi = logistic((16.0 - x) / (factor * WIDTH))
     before = xi.sum()
     restore(xi, 30.0, 4000, periodic=False)
-    psi = np.log(xi / (1.0 - xi)).reshape(n)
+    with np.errstate(divide="ignore"):  # metal far behind the front is full to the last bit
+        psi = np.clip(np.log(xi / (1.0 - xi)), -30.0, 30.0).reshape(n)
     steep = (psi[1:] > -4.5) & (psi[:-1] < 4.5)
     assert steep.sum() > 8
     np.testing.assert_allclose(np.diff(psi)[steep], -SPACING[axis] / WIDTH, rtol=1e-6)
@@ -149,7 +150,7 @@ def test_a_step_goes_along_its_rate_by_one_thread_and_by_many(shape, periodic: b
     expected = xi + 1e-3 * rate_of(xi, periodic=periodic, **settings)
     alone, together = xi.copy(), xi.copy()
     restore(alone, 1e-3, 1, periodic=periodic, **settings)
-    restore(together, 1e-3, 1, periodic=periodic, parallel=True, **settings)
+    restore(together, 1e-3, 1, periodic=periodic, threads=2, **settings)
     np.testing.assert_allclose(alone, expected, rtol=0.0, atol=1e-15)
     np.testing.assert_array_equal(alone, together)
 
@@ -300,21 +301,21 @@ def test_a_front_between_walls_keeps_its_profile_and_has_its_own_curvature_only(
     front = np.where(inert, 0.0, logistic((15.5 - position) * SPACING[ahead] / WIDTH))
     rate = rate_of(front, barrier=barrier, inert=inert, wall=9.0, periodic=False)
     assert np.abs(rate).max() * WIDTH < 1e-6
-    closed = rate_of(front, barrier=barrier, inert=np.zeros_like(inert), wall=np.inf, periodic=False)
+    closed = rate_of(front, barrier=barrier, inert=np.zeros_like(inert), periodic=False)
     assert np.abs(closed).max() * WIDTH > 1e-2  # the test can tell: open to the walls, the same front would not rest
     inside = ~inert & (position >= 2) & (position < 38)
     assert np.abs(curvature_of(front, barrier, periodic=False)[inside]).max() < 1e-3 / WIDTH
     assert np.abs(curvature_of(front, periodic=False)[inside]).max() > 0.1 / WIDTH
 
 
-@pytest.mark.parametrize("parallel", [False, True])
-def test_between_two_cells_of_a_forming_nucleus_there_is_no_flux(parallel: bool) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_between_two_cells_of_a_forming_nucleus_there_is_no_flux(threads: int) -> None:
     """And between all others there is what there was: a nucleus keeps its profile only toward the outside."""
     xi = np.random.default_rng(3).uniform(0.05, 0.3, (9, 3, 8))
     forming = np.zeros(xi.shape, dtype=np.bool_)
     forming[3:6, :, 2:5] = True
     inside = (slice(4, 5), slice(None), slice(3, 4))  # all six neighbours form, too
-    free, held = rate_of(xi), rate_of(xi, forming=forming, parallel=parallel)
+    free, held = rate_of(xi), rate_of(xi, forming=forming, threads=threads)
     assert np.abs(free[inside]).min() > 0.0 and (held[inside] == 0.0).all()
     away = np.ones(xi.shape, dtype=np.bool_)
     away[2:7, :, 1:6] = False

@@ -7,7 +7,7 @@ from itertools import pairwise, permutations, product
 import numpy as np
 import pytest
 
-from phasefield.numerics import krylov, multigrid
+from phasefield.numerics import coarsening, krylov, multigrid
 from phasefield.numerics import levels as levels_module
 from phasefield.numerics.levels import FX, FZ, NX, NZ, cell_view, plan_levels, x_view, y_view, z_view
 
@@ -149,7 +149,7 @@ def coarse_by_hand(fine: np.ndarray, axis: int, factors: list[int]) -> np.ndarra
         g = fine[place]
         target = [p // factor for p, factor in zip(place, factors, strict=True)]
         target[axis] = -(-face // factors[axis])
-        out[tuple(target)] += g / (1.0 + min(g * resistance, 1.0))
+        out[tuple(target)] += g / (1.0 + min(g * resistance, coarsening.BOUND))
     return out
 
 

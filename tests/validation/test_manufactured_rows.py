@@ -11,7 +11,7 @@ import pytest
 from phasefield.backends import numba_cpu, numba_faces, numba_kernels
 from phasefield.fields import State
 from phasefield.grid import Grid
-from phasefield.numerics import interface
+from phasefield.numerics.interface import Interface
 from phasefield.physics.reaction import TAIL
 from phasefield.validation import manufactured_rows as rows
 from phasefield.validation.common import Row
@@ -59,7 +59,7 @@ def test_the_gate_is_open(dimension: int, law: Any, lateral: Any) -> None:
     grid = grid_of(dimension, lateral, 20 if dimension == 3 else 96)
     stepper = rows.Sourced(rows.solution(dimension, law, lateral), grid)
     stepper.step(1e-3 * rows.DURATION)
-    assert not stepper.backend.inert.any()
+    assert not stepper.backend.interface.obstacle.any()
 
 
 @pytest.mark.parametrize(("dimension", "law", "lateral"), SOLUTIONS)
@@ -135,7 +135,11 @@ def one_sided(arguments: list[Any]) -> None:
 
 
 def more_bend(arguments: list[Any]) -> None:
-    arguments[7] *= 1.25
+    arguments[3] *= 1.25
+
+
+def without_theta(arguments: list[Any]) -> None:
+    arguments[0].theta = np.ones_like(arguments[0].theta)
 
 
 def shifted(arguments: list[Any]) -> None:
@@ -155,7 +159,7 @@ def kept(backend: numba_cpu.NumbaBackend, state: State, time_step: float) -> Non
 ADVANCE = numba_cpu.NumbaBackend.advance
 KERNELS = numba_kernels
 WRONG = {
-    "curvature": (wrapped(interface, "curvature", more_bend, True), "space of ξ"),
+    "curvature": (wrapped(Interface, "curvature", more_bend, True), "space of ξ"),
     "alpha": (wrapped(KERNELS, "reaction_and_storage", replaced(12, lambda _: 0.42)), "space of n"),
     "one-sided faces": (wrapped(numba_faces, "ionic_faces", one_sided, True), "space of φ_i"),
     "n-type beside the face": (wrapped(numba_faces, "electronic_faces", shifted), "space of φ_e"),
@@ -163,7 +167,7 @@ WRONG = {
         wrapped(numba_faces, "electronic_faces", replaced(2, lambda band: 1.05 * band)),
         "space of φ_e",
     ),
-    "profile without theta": (wrapped(interface, "restore_profile", replaced(1, np.ones_like)), "space of ξ"),
+    "profile without theta": (wrapped(Interface, "restore", without_theta), "space of ξ"),
     "deposit without theta": (wrapped(KERNELS, "deposit", replaced(3, np.ones_like)), "space of c"),
     "no storage": ((numba_cpu.common, "is_capacitive", lambda problem: False), "space of φ_i"),
     "electrons that stay": ((numba_cpu.NumbaBackend, "advance", kept), "time of φ_i"),

@@ -9,7 +9,8 @@ import pytest
 
 from phasefield.backends import Backend, Tolerances, get_backend, numba_cpu, numba_kernels
 from phasefield.case import load_case
-from phasefield.numerics import interface
+from phasefield.numerics import normals
+from phasefield.numerics.interface import Interface
 from phasefield.numerics.multigrid import PARALLEL_CELLS
 from phasefield.problem import Problem
 from phasefield.setup import build_setup
@@ -65,8 +66,8 @@ def test_v1_notices_a_wrong_molar_volume() -> None:
 def test_v3_notices_curvature_flow(monkeypatch: pytest.MonkeyPatch) -> None:
     def allen_cahn(backend: numba_cpu.NumbaBackend, xi: np.ndarray, travel: float) -> None:
         # Its profile is the same, but its interface shrinks.
-        spacing, width = backend.spacing[0], backend.width
-        for _ in range(steps := int(np.ceil(travel / backend.sub_step))):
+        spacing, width = backend.spacing[0], backend.interface.width
+        for _ in range(steps := int(np.ceil(travel / backend.interface.sub_step))):
             around = sum(np.roll(xi, shift, axis) for shift in (1, -1) for axis in (0, 1))
             laplacian = (around - 4.0 * xi) / spacing**2
             xi += travel / steps * (width * laplacian - xi * (1.0 - xi) * (1.0 - 2.0 * xi) / width)
@@ -80,16 +81,17 @@ def plain_flux(backend: numba_cpu.NumbaBackend, xi: np.ndarray, travel: float) -
     xi = xi.reshape(backend.problem.grid.shape)
     psi = np.empty((xi.shape[0] + 2, 1, xi.shape[1] + 2))
     dx, dy = backend.problem.grid.spacing
-    steps = int(np.ceil(travel / backend.sub_step))
+    steps = int(np.ceil(travel / backend.interface.sub_step))
+    width = backend.interface.width
     for _ in range(steps):
-        interface.profile_coordinate(xi[:, None, :], True, psi)
+        normals.profile_coordinate(xi[:, None, :], True, psi)
         along = (psi[2:, 0, 1:-1] - psi[:-2, 0, 1:-1]) / (2.0 * dx)
         across = (psi[1:-1, 0, 2:] - psi[1:-1, 0, :-2]) / (2.0 * dy)
-        size = np.sqrt(along**2 + across**2 + (1e-3 / backend.width) ** 2)
+        size = np.sqrt(along**2 + across**2 + (1e-3 / width) ** 2)
         q = xi * (1.0 - xi)
         qx, qy = q * along / size, q * across / size
-        fx = backend.width * np.diff(xi, axis=0) / dx - 0.5 * (qx[1:] + qx[:-1])
-        fy = backend.width * (np.roll(xi, -1, 1) - xi) / dy - 0.5 * (qy + np.roll(qy, -1, 1))
+        fx = width * np.diff(xi, axis=0) / dx - 0.5 * (qx[1:] + qx[:-1])
+        fy = width * (np.roll(xi, -1, 1) - xi) / dy - 0.5 * (qy + np.roll(qy, -1, 1))
         xi[:-1] += travel / steps * fx / dx
         xi[1:] -= travel / steps * fx / dx
         xi += travel / steps * (fy - np.roll(fy, 1, 1)) / dy
@@ -113,13 +115,13 @@ def test_v5_notices_a_wrong_interface_resistance() -> None:
 
 
 def test_v4_notices_a_wrong_curvature(monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = interface.curvature
+    exact = Interface.curvature
 
-    def flatter(*arguments: object) -> None:
-        exact(*arguments)
-        arguments[7][:] *= 0.97  # type: ignore[index]
+    def flatter(interface: Interface, xi: np.ndarray, least: float, out: np.ndarray, threads: int = 1) -> None:
+        exact(interface, xi, least, out, threads)
+        out *= 0.97
 
-    monkeypatch.setattr(interface, "curvature", flatter)
+    monkeypatch.setattr(Interface, "curvature", flatter)
     assert off(round_rows.v4(quick=True)) == [
         "disc, R / l = 20: U without growth [V]",
         "sphere, R / l = 15: U without growth [V]",
@@ -141,10 +143,10 @@ def test_v6_notices_a_wrong_interface_resistance() -> None:
 
 
 def test_v14c_notices_a_profile_flux_that_fills_what_nothing_drives(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none_is_inert(xi: np.ndarray, u: np.ndarray, plating: np.ndarray, out: np.ndarray) -> None:
-        out.fill(False)
+    def none_is_inert(u: np.ndarray, plating: np.ndarray, barrier: np.ndarray, out: np.ndarray) -> None:
+        out.fill(0.0)
 
-    monkeypatch.setattr(numba_kernels, "inert_cells", none_is_inert)
+    monkeypatch.setattr(numba_kernels, "obstacles", none_is_inert)
     assert not front_rows.v14c(quick=True).passed
 
 
