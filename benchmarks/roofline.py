@@ -62,6 +62,7 @@ PASSES = (
     Pass("solve/multigrid.set_finest", "newton", doubles=1, singles=1),  # coupling -> the cycle's
     Pass("", "newton", doubles=2, singles=2),  # x = p = 0
     Pass(SOLVE + "krylov.residual_norms", "newton", doubles=2, singles=1, times=2),  # b or r, weight
+    Pass(CG + "krylov._add", "newton", doubles=4, singles=2),  # x r/w, p
     Pass(SOLVE + "krylov._over", "newton", doubles=2, singles=2, times=2),  # b or r -> f
     Pass(SOLVE + "krylov.apply_operator", "newton", doubles=5, faces=DOUBLE),  # x, coupling -> r
     Pass(SOLVE + "krylov._subtract", "newton", doubles=6),  # b, r r/w

@@ -235,6 +235,22 @@ def _turn(x, alpha, p, beta, z):
         _turn_plane(x, alpha, p, beta, z, i)
 
 
+@kernel
+def _add_plane(x, alpha, p, i):
+    for c in range(2):
+        for j in range(p.shape[2]):
+            x_row, p_row = x[c, i, j], p[c, i, j]
+            for k in range(1, p_row.size - 1):
+                x_row[k] += alpha * p_row[k]
+
+
+@njit(parallel=True, cache=True)
+def _add(x, alpha, p):
+    """Step the solution along the last direction."""
+    for i in prange(1, p.shape[1] - 1):
+        _add_plane(x, alpha, p, i)
+
+
 @njit(cache=True)
 def _round(x, x_node, r_node, coarse, work, free_node, weight, aims, limit):
     """Run conjugate gradients from the residual in level 0 of the cycle's f until its norms are below ``aims``.
@@ -267,7 +283,7 @@ def _round(x, x_node, r_node, coarse, work, free_node, weight, aims, limit):
         x_node += alpha * p_node
         r_node -= alpha * q_node
         iteration += 1
-    _turn(x, alpha, p, 0.0, z)
+    _add(x, alpha, p)
     return x_node, iteration
 
 
