@@ -1,5 +1,5 @@
 # Short names. `run` and `test` are the two commands of the README, word for word.
-.PHONY: run test test-full check bench clean
+.PHONY: run test test-full check bench bench-peers clean
 
 run:
 	python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/phasefield run llzo_grain_boundary
@@ -24,6 +24,11 @@ bench:
 	python3 -m venv .venv && .venv/bin/pip install --quiet .
 	.venv/bin/python benchmarks/bench.py --case
 	.venv/bin/python benchmarks/startup.py
+
+# A step against FiPy with SciPy's LU, and with PETSc where it is installed: some minutes.
+bench-peers:
+	python3 -m venv .venv && .venv/bin/pip install --quiet .
+	.venv/bin/python benchmarks/peers.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
