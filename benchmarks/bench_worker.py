@@ -78,6 +78,7 @@ class Worker:
     def _march(self, count: int) -> tuple[float, list[StepReport], float]:
         setup, state = self.setup, copy.deepcopy(self.state)
         march = simulate(setup.problem, self.backend, setup.protocol, setup.limits, state)
+        next(march)  # the predictor has yet to see a step
         reports, sub_steps = [], 0.0
         started = time.perf_counter()
         for _ in range(count):

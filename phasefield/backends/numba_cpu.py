@@ -54,8 +54,7 @@ class NumbaBackend:
         self.u = np.zeros((2, *padded))
         self.r = np.zeros((2, *padded))
         self.delta = np.zeros((2, *padded))
-        self.left = np.zeros((2, *padded))
-        self.start = np.zeros((2, *padded))
+        self.start = np.zeros((2, *padded))  # of a line search; before it what a linear solve leaves
         self.weight = np.zeros(padded, dtype=np.float32)
         maps = ("curvature", "area", "plating", "stripping", "source", "reservoir", "stored")
         self.maps = {name: np.zeros(self.shape) for name in maps}
@@ -287,7 +286,7 @@ class NumbaBackend:
         if anew:
             multigrid.set_up(h.coarse, free)
         system = h.finest(), h.unit, h.coarse, h.work
-        iterations = krylov.solve(self.delta, self.r, self.left, *system, free, self.weight, aim, CG_LIMIT)
+        iterations = krylov.solve(self.delta, self.r, self.start, *system, free, self.weight, aim, CG_LIMIT)
         return abs(iterations)
 
     def _line_search(self, state, voltage: float, target: float, free: bool, time_step: float) -> tuple[float, bool]:

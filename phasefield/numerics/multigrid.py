@@ -42,7 +42,7 @@ from phasefield.numerics.smoothing import LARGE, SMALL, residual, residual_plane
 
 __all__ = ["PARALLEL_CELLS", "Hierarchy", "fill_ghosts", "set_faces", "set_up", "v_cycle"]
 
-PARALLEL_CELLS = 30_000  # threads cost more than they save on smaller levels
+PARALLEL_CELLS = 12_000  # threads cost more than they save on smaller levels
 
 
 @kernel
