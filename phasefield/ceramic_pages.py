@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from microstructures.measure import log_width
 from phasefield.ceramic_report import CeramicReport, Target
 from phasefield.effective import Expected
+from phasefield.markdown import table
 from phasefield.summary import source_revision
 
 PERCENTILES = (5, 25, 50, 75, 95)
@@ -47,10 +48,6 @@ def page_text(report: CeramicReport, command: str = "", drawn: bool = True) -> s
     for section in (_target_section, _grain_section, _boundary_section, _pore_section, _conductivity_section):
         lines += [*section(report), ""]
     return "\n".join([*lines, *_file_section(report)]) + "\n"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
 
 
 def target_row(target: Target) -> tuple[str, ...]:
@@ -91,7 +88,7 @@ def figures(report: CeramicReport) -> Iterator[tuple[str, str]]:
 def _target_section(report: CeramicReport) -> Iterator[str]:
     yield from ("## Asked for and measured", "")
     if report.targets:
-        yield from _table(TARGET_COLUMNS, map(target_row, report.targets))
+        yield from table(TARGET_COLUMNS, map(target_row, report.targets))
     else:
         yield "The case asks for nothing that can be compared with a number."
 
@@ -118,7 +115,7 @@ def _grain_section(report: CeramicReport) -> Iterator[str]:
         if missed:
             rows.append(("grains without a cell of their own", f"{missed}"))
     yield from ("## Grains", "", f"Sizes {how}; pores and particles belong to the grains that they sit in.", "")
-    yield from _table(("", ""), rows)
+    yield from table(("", ""), rows)
 
 
 def _boundary_section(report: CeramicReport) -> Iterator[str]:
@@ -153,7 +150,7 @@ def _boundary_section(report: CeramicReport) -> Iterator[str]:
         if chosen.any():
             share = float(chosen @ report.boundary_area / report.boundary_area.sum())
             rows.append((f"{name} boundaries, of the number, of the area", f"{chosen.mean():.1%}, {share:.1%}"))
-    yield from _table(("", ""), rows)
+    yield from table(("", ""), rows)
     yield from (
         "",
         (
@@ -192,7 +189,7 @@ def _pore_section(report: CeramicReport) -> Iterator[str]:
         ("second phase", f"{100 * measured.second_phase:.4g} %"),
         ("largest connected part of all that is not pore", f"{100 * measured.largest_solid:.4g} %"),
     ]
-    yield from _table(("", ""), rows)
+    yield from table(("", ""), rows)
 
 
 def _conductivity_section(report: CeramicReport) -> Iterator[str]:
@@ -213,7 +210,7 @@ def _conductivity_section(report: CeramicReport) -> Iterator[str]:
             [_number(getattr(a, kind)) for a in found.along] for kind in ("solid_tortuosity", "pore_tortuosity")
         )
         rows += [("tortuosity τ of the solid", *solid, "", "", ""), ("tortuosity τ of the pores", *pores, "", "", "")]
-    yield from _table(header, rows)
+    yield from table(header, rows)
     yield from (
         "",
         (

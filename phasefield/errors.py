@@ -40,6 +40,9 @@ class CaseError(Exception):
         return "\n  ".join([f"{prefix}{len(self.faults)} faults", *map(str, self.faults)])
 
 
+WANTS_MORE = 75  # exit code of a run that wrote a checkpoint and wants to be continued (EX_TEMPFAIL)
+
+
 class RunError(Exception):
     """Report that a run failed for a reason that its user should read (exit code 1)."""
 
@@ -51,7 +54,7 @@ class Stopped(SystemExit):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(75)
+        super().__init__(WANTS_MORE)
         self.message = message
 
     def __str__(self) -> str:

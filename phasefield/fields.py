@@ -95,6 +95,7 @@ class Book:
     initial_metal, initial_stored : charge in metal and in stored electrons at the start.
     stage : index of the protocol's stage that comes next; stage_time [s], stage_throughput : when it began.
     next_step : proposed time step [s]. current_density [A/m^2], front_speed [m/s] : of the last step.
+    grown_depth [m], grown_throughput : of metal when it last was ``protocol.STALL_GROWTH`` deeper than the last time.
     tip_path : (time [s], penetration depth [m]) of the past, for the tip's speed.
     nuclei : all that ever appeared.
     """
@@ -112,6 +113,8 @@ class Book:
     next_step: float = 0.0
     current_density: float = 0.0
     front_speed: float = 0.0
+    grown_depth: float = 0.0
+    grown_throughput: float = 0.0
     tip_path: list[tuple[float, float]] = field(default_factory=list)
     nuclei: list[Nucleus] = field(default_factory=list)
 

@@ -9,9 +9,10 @@ from typing import Literal
 
 from phasefield.fields import Book
 
-Outcome = Literal["short", "capacity", "duration", "voltage_limit", "completed"]
+Outcome = Literal["short", "capacity", "duration", "voltage_limit", "stalled", "completed"]
 StageEnd = Literal["capacity", "duration", "voltage_limit"]
 
+STALL_GROWTH = 0.1e-6  # depth that metal must gain for a run to go on, if it may stall [m]
 RAMP_STEPS = 50  # time steps that resolve a ramp, at least
 
 
@@ -116,6 +117,7 @@ class Protocol:
     duration : of the run [s]. capacity : charge passed in the run, whatever its sign [C/m^2]. Either may be infinite.
     stop_at_short : the run ends when metal connects the electrodes.
     voltage_limit : the run ends when |cell voltage| exceeds it [V].
+    stall_capacity : the run ends when this charge has passed without ``STALL_GROWTH`` of depth gained [C/m^2].
     output_every : time between saved fields [s]; output_every_capacity : charge between them [C/m^2]. They are also
         saved at the end of every stage.
     """
@@ -127,6 +129,7 @@ class Protocol:
     capacity: float = math.inf
     stop_at_short: bool = True
     voltage_limit: float = math.inf
+    stall_capacity: float = math.inf
     output_every: float = math.inf
     output_every_capacity: float = math.inf
 
@@ -145,7 +148,8 @@ class Protocol:
         """Return when the next saved field, the end of the stage or of the run is due, as far as is known now [s]."""
         stage = self.stages[book.stage]
         times = [self.duration, book.stage_time + stage.duration]
-        charges = [self.capacity - book.throughput, book.stage_throughput + stage.capacity - book.throughput]
+        charges = [self.capacity - book.throughput, book.grown_throughput + self.stall_capacity - book.throughput]
+        charges += [book.stage_throughput + stage.capacity - book.throughput]
         if math.isfinite(self.output_every):
             times.append((_count(self.output_every, time) + 1) * self.output_every)
         if math.isfinite(self.output_every_capacity):
@@ -167,6 +171,8 @@ class Protocol:
             return "duration"
         if abs(cell_voltage) > self.voltage_limit:
             return "voltage_limit"
+        if _reached(book.throughput, book.grown_throughput, self.stall_capacity):
+            return "stalled"
         return "completed" if book.stage >= len(self.stages) else None
 
     def share_done(self, time: float, book: Book) -> float:

@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,28 @@ def outcome_of(folder: Path) -> str | None:
         return str(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["outcome"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def note_failure(folder: Path, reason: str) -> None:
+    """Make ``summary.json`` of a folder tell that its run failed, and why; what else it tells stays."""
+    try:
+        content = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = {"format": FORMAT, "name": folder.name}
+    with suppress(RunError, OSError):  # a full disk, most likely the reason itself
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(folder / "summary.json", {**content, "outcome": FAILED, "reason": reason})
+
+
+def is_claimed(folder: Path) -> bool:
+    """Return whether a run that goes on holds ``folder``."""
+    try:
+        with claimed(folder):
+            return False
+    except CaseError:
+        return True
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from phasefield.output import (
 from phasefield.results_folder import (
     FAILED,
     claimed,
+    note_failure,
     open_results,
     outcome_of,
     remove_leftovers,
@@ -269,6 +270,7 @@ def _in_folder(task: _Task, folder: Path, origin: _Origin, ended: str | None = N
             _watch(task, folder, origin, watching)
             close_all(watching, ended or _march(task, watching, last))
     except RunError as error:
+        note_failure(folder, str(error))
         raise RunError(f"{error}; everything so far is in {folder}{_go_on(folder)}") from None
     except Stopped as stopped:
         raise Stopped(f"{stopped}: everything so far is in {folder}{_go_on(folder)}") from None

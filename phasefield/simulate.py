@@ -17,7 +17,7 @@ from phasefield.grid import Grid
 from phasefield.nucleation import Event, Nucleator
 from phasefield.physics.constants import FARADAY
 from phasefield.problem import Problem
-from phasefield.protocol import Outcome, Protocol, Stage
+from phasefield.protocol import STALL_GROWTH, Outcome, Protocol, Stage
 
 log = logging.getLogger("phasefield")
 
@@ -273,6 +273,9 @@ def _report(
     xi, book = state["metal_fraction"], state.book
     connected, isolated = measures.split_metal(xi, conducting)
     depth = measures.penetration_depth(xi, connected, grid, plane)
+    isolated_depth = measures.penetration_depth(xi, isolated, grid, plane)
+    if max(depth, isolated_depth) >= book.grown_depth + STALL_GROWTH:
+        book.grown_depth, book.grown_throughput = max(depth, isolated_depth), book.throughput
     dead = measures.dead_volume(xi, conducting, theta, grid, plane)
     outcome = None
     if solved is not None:
@@ -287,7 +290,7 @@ def _report(
         capacity=book.capacity,
         throughput=book.throughput,
         penetration_depth_connected=depth,
-        penetration_depth_isolated=measures.penetration_depth(xi, isolated, grid, plane),
+        penetration_depth_isolated=isolated_depth,
         metal_volume_connected=measures.metal_volume(connected, theta, grid, plane),
         metal_volume_isolated=measures.metal_volume(isolated, theta, grid, plane),
         dead_charge=dead * FARADAY / problem.metal.molar_volume,

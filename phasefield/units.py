@@ -103,6 +103,22 @@ def quantity_name(unit_si: str) -> str:
     return _QUANTITIES[unit_si][0] if unit_si in _QUANTITIES else f"a quantity in {unit_si}"
 
 
+def number_and_unit(text: str) -> tuple[float, str] | None:
+    """Return number and unit of a text, ``(0.5, "mA/cm^2")``; the unit is empty if there is none, None without number."""
+    match = _NUMBER.fullmatch(text)
+    return None if match is None else (float(match[1]), match[2])
+
+
+def to_unit(number: float, unit: str, other: str) -> float:
+    """Return a number in ``unit`` in an ``other`` one; raise ``ValueError`` if they differ in kind."""
+    if unit == other:
+        return number
+    given, target = _unit(unit), _unit(other)
+    if given.dimensionality != target.dimensionality:
+        raise ValueError(f"{unit!r} and {other!r} are different kinds of quantities")
+    return float(f"{_registry().Quantity(number, given).to(target).magnitude:.15g}")
+
+
 def to_si(text: str, unit_si: str) -> float:
     """Return a quantity written with its unit as a number in ``unit_si``.
 

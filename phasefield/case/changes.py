@@ -27,6 +27,7 @@ MAY_CHANGE = (
     "protocol.duration",
     "protocol.capacity",
     "protocol.voltage_limit",
+    "protocol.stall_capacity",
     "protocol.stop_at_short",
 )
 
@@ -118,7 +119,5 @@ def how_to_go_on(case: Case, outcome: str) -> str:
     """Return which key of ``case`` to change, and how, for a run to go on beyond an ``outcome``."""
     if outcome == "short":
         return "set protocol.stop_at_short = false to go on"
-    ends = case.protocol.model_dump(mode="json")
-    return (
-        f"raise protocol.{outcome} (now {ends[outcome]}) to go on" if outcome in ends else "nothing can be added to it"
-    )
+    ends, key = case.protocol.model_dump(mode="json"), "stall_capacity" if outcome == "stalled" else outcome
+    return f"raise protocol.{key} (now {ends[key]}) to go on" if key in ends else "nothing can be added to it"

@@ -28,14 +28,15 @@ class CaseEntry(NamedTuple):
     question: str
 
 
-def _folder() -> Path:
+def case_folder() -> Path:
+    """Return the folder of the cases that ship, and of the sweeps."""
     packed = _PACKAGE / "_cases"
     return packed if packed.is_dir() else _PACKAGE.parent / "cases"
 
 
 def _shipped() -> dict[str, Path]:
-    found = sorted(_folder().rglob("*.toml"), key=lambda path: (len(path.parts), path))
-    return {path.stem: path for path in found}
+    found = sorted(case_folder().rglob("*.toml"), key=lambda path: (len(path.parts), path))
+    return {path.stem: path for path in found if path.parent.name != "sweeps"}
 
 
 def list_cases() -> list[CaseEntry]:

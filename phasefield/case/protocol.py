@@ -111,6 +111,11 @@ class ProtocolSection(Section):
     voltage_limit: PositiveVoltage | None = Field(
         None, description="the run ends when the magnitude of the cell voltage exceeds this", examples=["500 mV"]
     )
+    stall_capacity: ChargePerArea | None = Field(
+        None,
+        description="the run ends when this charge has passed without metal getting 0.1 um deeper",
+        examples=["0.1 mAh/cm^2"],
+    )
 
     def to_protocol(self) -> Protocol:
         """Return the protocol, groups written out; when fields are saved is not its own business."""
@@ -122,6 +127,7 @@ class ProtocolSection(Section):
             capacity=_or_never(self.capacity),
             stop_at_short=self.stop_at_short,
             voltage_limit=_or_never(self.voltage_limit),
+            stall_capacity=_or_never(self.stall_capacity),
         )
 
 

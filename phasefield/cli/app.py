@@ -11,6 +11,7 @@ import typer
 import phasefield
 from phasefield.cli import (
     cases,
+    ccd,
     converge,
     crosscheck,
     doctor,
@@ -20,6 +21,7 @@ from phasefield.cli import (
     plot,
     runs,
     study,
+    sweep,
     validate,
 )
 
@@ -42,6 +44,8 @@ app.command()(microstructure.microstructure)
 app.command()(plot.plot)
 app.command()(export.export)
 app.command()(converge.converge)
+app.add_typer(sweep.app, name="sweep")
+app.command()(ccd.ccd)
 app.command()(study.study)
 app.command()(crosscheck.crosscheck)
 app.command()(validate.validate)

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 
 import typer
 
-from phasefield.errors import CaseError, RunError, Stopped
+from phasefield.errors import WANTS_MORE, CaseError, RunError, Stopped
 
 FAILED = 1
 BAD_INPUT = 2
-WANTS_MORE = 75
 INTERRUPTED = 130
 
 

@@ -14,6 +14,7 @@ from phasefield import __version__
 from phasefield.converge.families import FAMILIES
 from phasefield.converge.orders import DEPTH, Quantity, curves
 from phasefield.converge.study import TARGET, FamilyResult, RunFacts, Study
+from phasefield.markdown import table
 from phasefield.results_folder import replacing, write_text_atomic
 from postprocess.curves import Line, Panel, save_panels
 
@@ -115,23 +116,19 @@ def page_text(study: Study, command: str) -> str:
         "root mean square over time; change between the two finest at the end; order p of an error C size^p, if changes",
         "shrink. The three finest levels are shown; `convergence.csv` has every number of all.",
         "",
-        *_table(RUN_COLUMNS, run_rows(study.runs)),
+        *table(RUN_COLUMNS, run_rows(study.runs)),
         *(line for remark in study.remarks for line in ("", remark)),
     ]
     for family in study.families:
         lines += ["", f"## {family.name}: {FAMILIES[family.name]}", "", f"Size: {family.measure}.", ""]
         lines += [
-            *_table(family_columns(family), family_rows(family)),
+            *table(family_columns(family), family_rows(family)),
             "",
             *(f"- {note}" for note in family_notes(family)),
             "",
         ]
         lines += [f"![{family.name}]({family.name}.png)"]
     return "\n".join([*lines, ""])
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]
 
 
 def tidy_table(study: Study) -> str:

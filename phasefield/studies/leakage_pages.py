@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from phasefield.markdown import table
 from phasefield.results_folder import replacing, write_text_atomic
 from phasefield.studies.leakage import (
     CASE,
@@ -118,7 +119,7 @@ def _map_section(points: Sequence[Point]) -> Iterable[str]:
     yield from ("", "## Conductivity of the network, and share of its boundaries that leaks", "")
     for title, measure in MEASURES:
         yield from (f"**{title}**", "")
-        yield from _table(("σ_e S/m", *(f"leaky {f:g}" for f in FRACTIONS)), _map_rows(points, measure))
+        yield from table(("σ_e S/m", *(f"leaky {f:g}" for f in FRACTIONS)), _map_rows(points, measure))
         yield ""
     yield "![penetration](penetration.png)"
 
@@ -126,7 +127,7 @@ def _map_section(points: Sequence[Point]) -> Iterable[str]:
 def _threshold_section(points: Sequence[Point]) -> Iterable[str]:
     yield from ("", f"## Threshold of a nucleus, at {points[0].conductivity:.2g} S/m", "")
     header = ("leaky", "η_nuc mV", *(title for title, _ in MEASURES))
-    yield from _table(header, _threshold_rows(points))
+    yield from table(header, _threshold_rows(points))
     yield from ("", "![jumps](jumps.png)")
 
 
@@ -137,7 +138,7 @@ def _onset_section(onsets: Sequence[Onset]) -> Iterable[str]:
         "`llzo_lao_coated`, on a share of the boundaries."
     )
     yield ""
-    yield from _table(("η_nuc mV", *(f"coated {c:g}" for c in COVERAGES)), _onset_rows(onsets))
+    yield from table(("η_nuc mV", *(f"coated {c:g}" for c in COVERAGES)), _onset_rows(onsets))
     yield from ("", "![onset](onset.png)")
 
 
@@ -157,12 +158,8 @@ def _storage_section(storages: Sequence[Storage]) -> Iterable[str]:
         "depth µm",
         "isolated µAh/cm²",
     )
-    yield from _table(header, _storage_rows(storages))
+    yield from table(header, _storage_rows(storages))
     yield from ("", "![storage](storage.png)")
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
 
 
 def _spread(values: Iterable[float]) -> str:

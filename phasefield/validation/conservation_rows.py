@@ -156,7 +156,7 @@ def v16(quick: bool = False) -> Row:
 
 # --- V20 --------------------------------------------------------------------------------------------------
 
-# Just large enough for threads to share its finest grid (PARALLEL_CELLS of the multigrid).
+# Large enough for threads to share its finest grid (PARALLEL_CELLS of the multigrid).
 CUBE = GROWING | {"grid.size": '["16 um", "16 um", "16 um"]'}
 
 
