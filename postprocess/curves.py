@@ -27,6 +27,7 @@ _LEGEND_WIDTH = 66  # characters that fit above a panel
 _DPI = 110
 _WIDTH, _HEIGHT, _LEGEND_LINE = 4.6, 3.3, 0.19  # of a panel, and of a line of its legend [inch]
 _TITLE_WIDTH = 11.5  # characters per inch
+_TICK_WIDTH = 16  # characters of a name below an axis, in a line
 _SHADES = 6  # of a colour on white, in the palette of a picture
 
 
@@ -34,7 +35,7 @@ _SHADES = 6  # of a colour on white, in the palette of a picture
 class Line:
     """One curve. ``exact``: the reference, drawn as a dark line; what is computed is drawn as markers.
 
-    ``joined``: with a thin line between the markers, as too many points for markers always are.
+    ``joined``: with a thin line between the markers, as too many points for markers always are. ``bare``: that line alone.
     """
 
     name: str
@@ -42,16 +43,21 @@ class Line:
     y: np.ndarray
     exact: bool = False
     joined: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines over common axes, whose labels name quantity and unit; ``log``: which axes are logarithmic."""
+    """Lines over common axes, whose labels name quantity and unit; ``log``: which axes are logarithmic.
+
+    ``names``: what stands at 1, 2, 3, ... of the x axis instead of numbers.
+    """
 
     x_label: str
     y_label: str
     lines: tuple[Line, ...]
     log: Literal["", "x", "y", "xy"] = ""
+    names: tuple[str, ...] = ()
 
 
 def draw_panels(panels: Sequence[Panel], title: str) -> Figure:
@@ -108,6 +114,9 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
         else:
             axes.plot(line.x, line.y, label=line.name, zorder=3.0, **_look(computed.index(line.name), line))
     _scale(axes, panel)
+    if panel.names:
+        axes.set_xticks(range(1, len(panel.names) + 1), [textwrap.fill(name, _TICK_WIDTH) for name in panel.names])
+        axes.set_xlim(0.5, len(panel.names) + 0.5)
     if len(panel.lines) > 1:
         _legend_above(axes, panel)
 
@@ -117,9 +126,9 @@ def _look(number: int, line: Line) -> dict[str, Any]:
     every = -(-len(line.x) // _MOST_MARKERS)
     return {
         "color": _COLOURS[number % len(_COLOURS)],
-        "linestyle": "-" if line.joined or every > 1 else "none",
+        "linestyle": "-" if line.joined or line.bare or every > 1 else "none",
         "linewidth": 0.9,
-        "marker": _MARKERS[number % len(_MARKERS)],
+        "marker": "none" if line.bare else _MARKERS[number % len(_MARKERS)],
         "markersize": 5.5 - 1.7 * (number % 2),  # one shows around another at the same place
         "markerfacecolor": "none",
         "markevery": (number % every, every),

@@ -19,10 +19,13 @@ from phasefield.results_folder import replacing, write_text_atomic
 from phasefield.summary import source_revision
 from phasefield.units import text_of
 from postprocess.curves import Line, Panel, save_panels
+from postprocess.table_figures import label, setting
 
 PAGE = "ccd.md"
 FEWEST = 3  # values of which a Weibull modulus is asked
 _TO_SHOW = 0.1  # from A/m^2 to mA/cm^2
+_CCD, _PATH = "ccd_mA_cm2", "entry_current_density_path_mA_cm2"
+_AXIS = "critical current density, mA/cm²"
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,10 @@ def search_rows(searches: Sequence[Search]) -> list[Row]:
     rows = []
     for search, point in zip(searches, varied([s.point for s in searches]), strict=True):
         row: Row = {**point, SEED: search.seed or None}
-        row["ccd_mA_cm2"] = _shown(search.critical)
+        row[_CCD] = _shown(search.critical)
         row["largest_without_short_mA_cm2"] = _shown(search.lower) if search.lower > 0.0 else None
         row["smallest_with_short_mA_cm2"] = _shown(search.upper)
-        row["entry_current_density_path_mA_cm2"] = _shown(search.path_current)
+        row[_PATH] = _shown(search.path_current)
         row["ccd_over_path"] = _number(search.critical / search.path_current)
         row["runs"] = len(search.trials)
         row["wall_time_s"] = _number(sum(trial.wall for trial in search.trials))
@@ -132,52 +135,46 @@ def panels(searches: Sequence[Search]) -> list[Panel]:
     """Return the figure: what was found at every point, and against what the weakest path predicts."""
     stats = statistics(searches)
     rows = search_rows(searches)
-    names, numeric = _axis(stats)
-    places = {repr(s.point): x for s, x in zip(stats, names, strict=True)}
+    at, names = _axis(stats)
+    places = {repr(s.point): x for s, x in zip(stats, at, strict=True)}
     keys = list(stats[0].point)
-    found = _points(rows, lambda row: places[repr({key: row[key] for key in keys})], "ccd_mA_cm2")
-    predicted = _points(
-        rows, lambda row: places[repr({key: row[key] for key in keys})], "entry_current_density_path_mA_cm2"
+    found, predicted = (
+        _points(rows, lambda row: places[repr({key: row[key] for key in keys})], column) for column in (_CCD, _PATH)
     )
-    mean = np.array([_TO_SHOW * s.mean for s in stats])
-    label = ", ".join(keys) if numeric else f"point: {', '.join(keys) or 'the case'}"
     first = Panel(
-        label,
-        "critical current density, mA/cm²",
+        ", ".join(map(label, keys)),
+        _AXIS,
         (
             Line("each ceramic", *found),
-            Line("mean", np.array(names), mean, joined=True),
+            Line("mean", np.array(at), np.array([_TO_SHOW * s.mean for s in stats]), bare=True),
             Line("weakest path $J^*_{path}$", *predicted),
         ),
-        log=_scales(numeric, np.array(names)),
+        log=_scales(at, names),
+        names=names,
     )
-    pairs = np.array(
-        [
-            (row["entry_current_density_path_mA_cm2"], row["ccd_mA_cm2"])
-            for row in rows
-            if row["ccd_mA_cm2"] is not None and row["entry_current_density_path_mA_cm2"] is not None
-        ]
-    ).reshape(-1, 2)
+    known = [(row[_PATH], row[_CCD]) for row in rows if None not in (row[_PATH], row[_CCD])]
+    pairs = np.array(known, dtype=float).reshape(-1, 2)
     ends = np.array([pairs.min(), pairs.max()]) if len(pairs) else np.array([1.0, 1.0])
     second = Panel(
         "weakest path $J^*_{path}$, mA/cm²",
-        "critical current density, mA/cm²",
+        _AXIS,
         (Line("equal", ends, ends, exact=True), Line("each ceramic", pairs[:, 0], pairs[:, 1])),
         log="xy",
     )
     return [first, second]
 
 
-def _axis(stats: Sequence[Statistics]) -> tuple[list[float], bool]:
-    """Return where the points stand on an axis: at the number that varies, if one does, else 1, 2, 3, ..."""
+def _axis(stats: Sequence[Statistics]) -> tuple[list[float], tuple[str, ...]]:
+    """Return where the points stand on an axis: at the number that varies, if one does, else 1, 2, 3, ... by name."""
     values = [list(s.point.values()) for s in stats]
     if all(len(v) == 1 and isinstance(v[0], int | float) and not isinstance(v[0], bool) for v in values):
-        return [float(v[0]) for v in values], True
-    return [float(i + 1) for i in range(len(stats))], False
+        return [float(v[0]) for v in values], ()
+    names = [", ".join(map(_text, value)) or "the case" for value in values]
+    return [float(i + 1) for i in range(len(stats))], tuple(names)
 
 
-def _scales(numeric: bool, x: np.ndarray) -> Literal["xy", "y"]:
-    return "xy" if numeric and x.min() > 0.0 and x.max() > 8.0 * x.min() else "y"
+def _scales(at: Sequence[float], names: tuple[str, ...]) -> Literal["xy", "y"]:
+    return "xy" if not names and min(at) > 0.0 and max(at) > 8.0 * min(at) else "y"
 
 
 def _points(rows: Sequence[Row], place: Callable[[Row], float], column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -240,12 +237,12 @@ def _search_row(search: Search, row: Row) -> tuple[str, ...]:
     ends = ", ".join(
         f"{_text(t.current * _TO_SHOW)} {t.outcome}" for t in sorted(search.trials, key=lambda t: t.current)
     )
-    values = (_text(row["ccd_mA_cm2"]), bracket, _text(row["entry_current_density_path_mA_cm2"]))
+    values = (_text(row[_CCD]), bracket, _text(row[_PATH]))
     return (_point_text(point), str(row[SEED] or ""), *values, _text(row["ccd_over_path"]), ends, row["remark"])
 
 
 def _point_text(point: Row) -> str:
-    return ", ".join(f"{key} = {_text(value)}" for key, value in point.items()) or "the case"
+    return ", ".join(setting(key, _text(value)) for key, value in point.items()) or "the case"
 
 
 def _text(value: object) -> str:

@@ -53,6 +53,11 @@ class SweepFolder:
 
     path: Path
 
+    @property
+    def plan(self) -> Path:
+        """Return the file that says which runs the sweep has."""
+        return self.path / "plan.json"
+
     def run(self, name: str) -> Path:
         """Return the folder of a run's results."""
         return self.path / "runs" / name
@@ -109,14 +114,14 @@ def make_plan(
         raise first
     runs = list(planned.values())
     content = [{"run": run.name, "sets": dict(run.sets), "refused": run.refused} for run in runs]
-    write_json_atomic(folder.path / "plan.json", {"format": FORMAT, "base": base, "runs": content})
+    write_json_atomic(folder.plan, {"format": FORMAT, "base": base, "runs": content})
     return runs
 
 
 def read_plan(folder: SweepFolder) -> list[Planned]:
     """Return the runs that were last planned in a folder; raise ``CaseError`` if it holds no sweep."""
     try:
-        content = json.loads((folder.path / "plan.json").read_text(encoding="utf-8"))
+        content = json.loads(folder.plan.read_text(encoding="utf-8"))
         return [Planned(run["run"], run["sets"], run["refused"]) for run in content["runs"]]
     except (OSError, ValueError, KeyError, TypeError):
         raise CaseError(f"{folder.path} holds no sweep; give its folder, such as results/NAME") from None

@@ -15,12 +15,14 @@ from phasefield.errors import CaseError
 
 
 def list_all() -> None:
-    """List the cases that come with the package, each with the question it asks."""
+    """List the cases and the sweeps that come with the package, each with the question it asks."""
     with exit_codes():
+        from phasefield.campaigns.sweep_file import list_sweeps, load_sweep
         from phasefield.case import list_cases
         from phasefield.cli.show import print_table
 
         print_table("", ("case", "question"), [(case.name, case.question) for case in list_cases()])
+        print_table("", ("sweep", "question"), [(name, load_sweep(name).question) for name in list_sweeps()])
 
 
 def check(

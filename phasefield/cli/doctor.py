@@ -31,11 +31,13 @@ LIBRARIES = {
     "typer": "command line",
     "rich": "command line",
 }
+OPTIONAL = {"pyarrow": "tables of sweeps as .parquet"}
 PARAVIEW = "https://www.paraview.org/download, or your system's packages (Debian: paraview, python3-paraview)"
 PROGRAMS = {
     "paraview": ("opens the results", PARAVIEW),
     "pvbatch": ("ParaView's scripts", PARAVIEW),
     "xvfb-run": ("a screen for pvbatch where there is none", "your system's packages (Debian: xvfb, xauth)"),
+    "sbatch": ("sweeps on a cluster", "who runs the cluster; sweeps on this machine need nothing"),
 }
 
 
@@ -51,7 +53,8 @@ def doctor(
 
         rows = [_library(name, purpose) for name, purpose in LIBRARIES.items()]
         missing = [row for row in rows if row[1] == "missing"]
-        print_table("Libraries", ("library", "version", "for"), rows)
+        optional = [_library(name, f"{purpose}, if wanted") for name, purpose in OPTIONAL.items()]
+        print_table("Libraries", ("library", "version", "for"), [*rows, *optional])
         print_table("Programs", ("program", "found", "for"), [_program(name) for name in PROGRAMS])
         folder = cache.configure()
         if warm and not missing:

@@ -135,14 +135,14 @@ def status(folder: WhereArgument) -> None:
         from phasefield.campaigns.sweep import counted
         from phasefield.cli.show import print_table
 
-        entries = _standings(SweepFolder(folder))
+        entries = standings(SweepFolder(folder))
         rows = [(e.planned.name, _sets(e.planned), e.standing, e.text) for e in entries if e.standing != "failed"]
         print_table("", ("run", "sets", "standing", ""), rows)
         _print_failures(entries)
         typer.echo(f"{folder}: {counted(entries)}")
 
 
-def _standings(folder: SweepFolder) -> list[Entry]:
+def standings(folder: SweepFolder) -> list[Entry]:
     """Return how far every run of a sweep is, as far as can be told when the queue does not answer."""
     from phasefield.campaigns.folder import read_plan
     from phasefield.campaigns.sweep import status
@@ -190,7 +190,7 @@ def collect(
         target = out or folder / "table.csv"
         if target.suffix not in (".csv", ".parquet"):
             raise CaseError(f"--out: {target} is neither a .csv nor a .parquet")
-        entries = _standings(where)
+        entries = standings(where)
         rows = rows_of(where, entries)
         write_table(rows, target)
         revisions = {row["source_revision"] for row in rows if row["source_revision"]}

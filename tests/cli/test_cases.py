@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import Result
 
+from phasefield.campaigns.sweep_file import list_sweeps
 from phasefield.case import list_cases, load_case
 
 REPORT = SimpleNamespace(
@@ -25,6 +26,7 @@ def test_lists_names_and_questions(phasefield: Callable[..., Result]) -> None:
     assert shown.exit_code == 0
     assert "llzo_grain_boundary" in shown.stdout
     assert [entry.name for entry in list_cases() if entry.name not in shown.stdout] == []
+    assert [name for name in list_sweeps() if name not in shown.stdout] == []
 
 
 def test_check_prints_rows_and_warnings(phasefield: Callable[..., Result], stand_in: Callable[..., None]) -> None:

@@ -48,7 +48,7 @@ def test_says_how_to_get_what_is_missing(phasefield: Callable[..., Result], monk
     assert "python -m pip install h5py" in shown.stdout
 
 
-@pytest.mark.parametrize("program", ["paraview", "pvbatch", "xvfb-run"])
+@pytest.mark.parametrize("program", ["paraview", "pvbatch", "xvfb-run", "sbatch"])
 def test_says_whether_paraview_is_there_and_where_from(
     phasefield: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,10 @@ import typer
 from typer.testing import CliRunner
 
 import phasefield as pf
+from phasefield.campaigns.design import points
+from phasefield.campaigns.folder import SweepFolder, read_plan
+from phasefield.campaigns.sweep import status
+from phasefield.campaigns.sweep_file import is_sweep, load_sweep
 from phasefield.case import load_case
 from phasefield.cli.app import app
 from phasefield.cli.options import parse_overrides
@@ -29,6 +37,21 @@ MAIN_CASE = "llzo_grain_boundary"
 # Seconds instead of minutes: the same case, a small piece for a moment.
 REDUCED = {"grid.size": '["24 um", "16 um"]', "protocol.duration": "1 s"}
 CHEAP = {"cases", "check", "doctor", "materials", "new"}
+GROUPS = {"sweep"}
+# A sweep of two short runs, for the pages that assume one.
+TWO_RUNS = """\
+format = 1
+case = "llzo_grain_boundary"
+seeds = [1]
+
+[set]
+grid.size = ["24 um", "16 um"]
+protocol = { current_density = "1 mA/cm^2", duration = "0.02 s" }
+
+[[axes]]
+key = "grid.spacing"
+values = ["0.8 um", "0.7 um"]
+"""
 
 
 def blocks(language: str) -> list[Any]:
@@ -54,10 +77,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("reader")
     pf.run(load_case(MAIN_CASE, REDUCED), out=place / "results" / MAIN_CASE)
     (place / "mine.toml").write_text(load_case(MAIN_CASE).source_text, encoding="utf-8")
+    (place / "study.toml").write_text(TWO_RUNS, encoding="utf-8")
     return place
 
 
-@pytest.mark.parametrize("snippet", blocks("python"))
+@pytest.mark.parametrize("snippet", [block for block in blocks("python") if "LocalCluster" not in block.values[0]])
 def test_python_runs(snippet: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import matplotlib
 
@@ -79,9 +103,12 @@ def test_commands_are_understood(line: str, folder: Path, tmp_path: Path, monkey
         group = typer.main.get_command(app)
         command = group.get_command(group.make_context("phasefield", words[1:]), words[1])  # type: ignore[attr-defined]
         assert command is not None, words[1]
-        context = command.make_context(words[1], words[2:])
+        if words[1] in GROUPS:
+            command = command.get_command(command.make_context(words[1], words[2:]), words[2])
+            assert command is not None, words[2]
+        context = command.make_context(words[1], words[3 if words[1] in GROUPS else 2 :])
         monkeypatch.chdir(folder)
-        if "case" in context.params:
+        if "case" in context.params and not is_sweep(context.params["case"]):
             load_case(context.params["case"], parse_overrides(context.params["set_"]))
         if words[1] == "new":
             monkeypatch.chdir(tmp_path)
@@ -92,7 +119,66 @@ def test_commands_are_understood(line: str, folder: Path, tmp_path: Path, monkey
         assert line.startswith("python3 -m venv .venv && ")
 
 
-@pytest.mark.parametrize("snippet", blocks("toml"))
+def of_sweep(block: Any) -> bool:
+    return block.id.startswith("sweeps.md")
+
+
+@pytest.mark.parametrize("snippet", [block for block in blocks("toml") if of_sweep(block)])
+def test_toml_fits_into_a_sweep(snippet: str, tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(tomli_w.dumps({**tomllib.loads(TWO_RUNS), **tomllib.loads(snippet)}), encoding="utf-8")
+    sweep = load_sweep(path)
+    assert sweep != load_sweep_of(TWO_RUNS, tmp_path)
+    for point in points(sweep):
+        load_case(sweep.base, {**sweep.overrides, **point})
+
+
+def load_sweep_of(text: str, folder: Path) -> Any:
+    (folder / "other.toml").write_text(text, encoding="utf-8")
+    return load_sweep(folder / "other.toml")
+
+
+@pytest.mark.ci
+def test_dask_computes_a_sweep(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("dask.distributed", reason="dask is not installed")
+    (snippet,) = [block.values[0] for block in blocks("python") if "LocalCluster" in block.values[0]]
+    (tmp_path / "compute.py").write_text(snippet, encoding="utf-8")
+    shutil.copy(folder / "study.toml", tmp_path)
+    ended = outside([sys.executable, "compute.py"], tmp_path)
+    assert ended.stdout.strip().endswith("[0, 0]"), ended.stdout + ended.stderr
+    assert_done(tmp_path)
+
+
+@pytest.mark.ci
+def test_snakemake_computes_a_sweep(folder: Path, tmp_path: Path) -> None:
+    snakemake = shutil.which("snakemake", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if snakemake is None:
+        pytest.skip("Snakemake is not installed")
+    (snippet,) = [block.values[0] for block in blocks("snakemake")]
+    (tmp_path / "Snakefile").write_text(snippet, encoding="utf-8")
+    shutil.copy(folder / "study.toml", tmp_path)
+    command = ["phasefield", "sweep", "run", "study.toml", "--dry-run"]
+    assert outside(command, tmp_path).returncode == 0
+    ended = outside([snakemake, "--cores", "2"], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert_done(tmp_path)
+
+
+def outside(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in ``folder`` as a reader does, who has the programs of this environment on the path."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def assert_done(folder: Path) -> None:
+    where = SweepFolder(folder / "results" / "study")
+    assert [entry.standing for entry in status(where, read_plan(where), queue={})] == ["done", "done"]
+
+
+@pytest.mark.parametrize("snippet", [block for block in blocks("toml") if not of_sweep(block)])
 def test_toml_fits_into_a_case(snippet: str, tmp_path: Path) -> None:
     case = tomllib.loads(load_case(MAIN_CASE).source_text)
     for section, entries in tomllib.loads(snippet).items():
@@ -121,10 +207,12 @@ def test_no_page_has_a_place_to_be_filled() -> None:
     ] == []
 
 
-def test_the_case_reference_is_up_to_date() -> None:
-    script = ROOT / "docs" / "make_case_reference.py"
-    page = (ROOT / "docs" / "cases.md").read_text(encoding="utf-8")
-    assert runpy.run_path(str(script))["reference"]() == page, "run: python docs/make_case_reference.py"
+@pytest.mark.parametrize(
+    ("name", "reference"), runpy.run_path(str(ROOT / "docs/make_case_reference.py"))["PAGES"].items()
+)
+def test_the_references_are_up_to_date(name: str, reference: Callable[[], str]) -> None:
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert reference() == page, "run: python docs/make_case_reference.py"
 
 
 def rows(page: str, column: int = 0) -> set[str]:

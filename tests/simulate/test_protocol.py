@@ -68,6 +68,15 @@ def test_reasons_to_end_and_their_order() -> None:
     assert Protocol(current_density=1.0, stop_at_short=False).outcome(1.0, passed(1.0), 0.0, True) is None
 
 
+def test_a_run_stalls_when_charge_has_passed_since_metal_last_grew() -> None:
+    protocol = Protocol(current_density=2.0, capacity=100.0, stall_capacity=30.0)
+    here = {"grown_depth": 1e-6, "grown_throughput": 40.0}
+    assert protocol.outcome(0.0, passed(69.0, **here), 0.0, False) is None
+    assert protocol.outcome(0.0, passed(70.0, **here), 0.0, False) == "stalled"
+    assert protocol.outcome(0.0, passed(100.0, grown_depth=1e-6, grown_throughput=70.0), 0.0, False) == "capacity"
+    assert protocol.next_event(30.0, passed(60.0, **here)) == pytest.approx(35.0), "10 C/m^2 later"
+
+
 def test_a_run_is_completed_when_its_stages_are_through() -> None:
     protocol = Protocol(steps=(Stage("voltage", 0.1, duration=5.0),), duration=10.0)
     assert protocol.outcome(5.0, passed(1.0), 0.1, False) is None

@@ -214,6 +214,24 @@ def test_depth_and_volume_of_the_reports_follow_the_metal(problem, scripted) -> 
     assert last.penetration_depth_isolated == last.metal_volume_isolated == 0.0
 
 
+@pytest.mark.parametrize("until", [0.0, 3.0], ids=["never grows", "grows for 3 s"])
+def test_a_run_ends_when_metal_gets_no_deeper(problem, scripted, until: float) -> None:
+    """Metal grows by 1.35 um/s for a while, then everything is lost; the charge of 2 s is waited for."""
+    backend = scripted()
+    grow = backend.advance
+
+    def advance(state, step: float) -> None:
+        backend.lost = float(state.time >= until)
+        grow(state, step)
+
+    backend.advance = advance
+    protocol = plate(10_000.0, duration=60.0, stall_capacity=20_000.0)
+    last = run(problem, backend, protocol, StepLimits(first=0.05, largest=0.05))[-1]
+    assert last.outcome == "stalled"
+    late = 10_000.0 * (until + 2.0) - last.throughput
+    assert -1e-6 <= late <= 1500.0, "0.1 um takes 0.074 s, a step 0.05 s"
+
+
 def test_the_travel_of_a_front_is_what_was_asked_for(problem, scripted) -> None:
     """More than the default of 0.15 cells, too, and whatever the interface width."""
     for travel in (2e-8, 3e-7):
