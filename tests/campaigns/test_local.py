@@ -171,6 +171,9 @@ def test_a_sweep_from_the_shell(tmp_path):
     assert [float(row["capacity_mAh_cm2"]) for row in rows[:2]] == pytest.approx([0.1, 0.1])
     assert float(rows[1]["current_density_mA_cm2"]) == pytest.approx(2.0)
     assert "the time step fell below" in rows[2]["reason"] and "4 kg" in rows[3]["reason"]
+    drawn = CliRunner().invoke(app, ["plot", str(out)])
+    assert drawn.exit_code == 0, drawn.output
+    assert (out / "table.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_two_cannot_compute_one_sweep_and_another_process_can_end_it(tmp_path):
