@@ -16,6 +16,7 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Worker:
     def steps(self, count: int) -> dict[str, Any]:
         """Take steps from the kept state; returns seconds, those within the solve, and how much work they were."""
         solving = 0.0
+        begun = self._begin()
         solve = self.backend.solve
 
         def timed(*values: Any) -> Any:
@@ -69,22 +71,29 @@ class Worker:
 
         self.backend.solve = timed  # type: ignore[method-assign]
         try:
-            seconds, reports, sub_steps = self._march(count)
+            seconds, reports, sub_steps = self._march(count, *begun)
         finally:
             del self.backend.solve
         mean = {name: sum(getattr(r, name) for r in reports) / count for name in ("newton_iterations", "cg_iterations")}
         return {"seconds": seconds, "solving": solving, "sub_steps": sub_steps / count, **mean}
 
-    def _march(self, count: int) -> tuple[float, list[StepReport], float]:
+    def _begin(self) -> tuple[Iterator[tuple[State, StepReport]], State]:
+        """Return the march on from the kept state, after a first step: the predictor has to see one."""
         setup, state = self.setup, copy.deepcopy(self.state)
         march = simulate(setup.problem, self.backend, setup.protocol, setup.limits, state)
-        next(march)  # the predictor has yet to see a step
+        next(march)
+        return march, state
+
+    def _march(
+        self, count: int, march: Iterator[tuple[State, StepReport]], state: State
+    ) -> tuple[float, list[StepReport], float]:
+        """Take steps; return seconds, what was reported, and the sub-steps of the profile flux."""
         reports, sub_steps = [], 0.0
         started = time.perf_counter()
         for _ in range(count):
             _, report = next(march)
             reports.append(report)
-            travel = setup.problem.metal.mobility_ratio * state.book.front_speed * report.time_step
+            travel = self.setup.problem.metal.mobility_ratio * state.book.front_speed * report.time_step
             sub_steps += math.ceil(travel / self.backend.interface.sub_step)  # type: ignore[attr-defined]
         return time.perf_counter() - started, reports, sub_steps
 
@@ -94,8 +103,9 @@ class Worker:
         for turn in range(PROFILES + 1):
             seen = []
             for depth in range(len(PLAIN) + 1):
+                begun = self._begin()
                 with clocks(self.backend, depth) as clock:  # type: ignore[arg-type]
-                    spent, *_ = self._march(count)
+                    spent, *_ = self._march(count, *begun)
                 seen.append((spent, clock))
             if turn > 0:
                 seconds.append(seen[0][0] / count)

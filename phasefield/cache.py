@@ -62,7 +62,7 @@ def configure() -> Path:
     os.environ["NUMBA_CACHE_DIR"] = str(path)
     # Threads that wait spinning take the cores that others compute on: two runs on two cores were 30 to 50 times slower.
     # Threads that sleep at once take long to wake. Some microseconds of spinning make 256 x 256 cells in two threads 1.4
-    # times as fast, and two such runs on two cores 1.15 times slower than threads that sleep; 10,000 rounds, 2.5 times.
+    # times as fast, and two such runs on two cores 1.2 times slower than threads that sleep; 10,000 rounds, 2.5 times.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     with suppress(ImportError):  # `phasefield doctor` tells that Numba is missing
