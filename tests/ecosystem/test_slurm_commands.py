@@ -100,12 +100,12 @@ def test_several_arrays_keep_to_the_runs_at_a_time(
 
 
 def test_options_of_the_file_are_in_the_script(folder: SweepFolder) -> None:
-    asked = SlurmSection(partition="long", time="26.5 h", memory="4G", lines=("#SBATCH --account=x", "module load y"))  # type: ignore[arg-type]
+    asked = SlurmSection(partition="long", time="26.5 h", memory="4G", lines=("#SBATCH --account=x", "#SBATCH --qos=y"))  # type: ignore[arg-type]
     text = slurm.script(folder, folder.path / "1.txt", ExecutorSection(threads=3, slurm=asked), 1)
     head = text[: text.index("export")].splitlines()
     for option in ("partition=long", "time=1-02:30:00", "mem=4G", "cpus-per-task=3", "signal=B:USR1@120", "requeue"):
         assert f"#SBATCH --{option}" in head
-    assert head[-3:-1] == ["#SBATCH --account=x", "module load y"]
+    assert head[-3:-1] == ["#SBATCH --account=x", "#SBATCH --qos=y"]
     assert f'#SBATCH --output="{folder.path.parent}/it\'s 100 %% of a sweep/logs/slurm-%A-%a.log"' in head
 
 
