@@ -32,7 +32,10 @@ file; the result is called after the file.
   required unless `microstructure.kind` is `"single_crystal"`, and so is one of `protocol.current_density`,
   `protocol.voltage` and `protocol.steps`; without steps `protocol.duration`, `protocol.capacity` or both, too.
 - **Faults** (unknown or missing keys, wrong units, values out of range) are reported all at once, each with its path and
-  what would be right; then all faults between keys. The exit code is 2, and nothing is computed.
+  what would be right; then all faults between keys. The exit code is 2, and nothing is computed. A grid that the
+  machine's memory cannot hold is refused before anything is made.
+- **A case file is data**: it runs no code, and a run writes to its own folder only. It may name files to be read anywhere,
+  but only plain ones; what it reads is copied into the folder of the results.
 - **From the command line or from Python** any entry can be changed: `--set "grid.spacing=0.3 um"`, or
   `pf.load_case(name, {"grid.spacing": "0.3 um"})`.
 - **Materials** are names that `phasefield materials` lists, or paths of own files, relative to the case file. Single

@@ -76,6 +76,7 @@ def build(
         raise ValueError(f"grains of kind {kind} need a positive grain_size")
     else:
         if kind == "bricks":
+            _refuse_few_cells(grid, grain_size, band_width)
             grains = bricks(grid, electrode_plane, grain_size)
         elif kind == "voronoi":
             _refuse_few_cells(grid, grain_size, band_width)

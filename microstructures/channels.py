@@ -185,7 +185,8 @@ def _tuned(
 
     factor = float(brentq(lambda trial: drawn(trial) - porosity, least, most, xtol=1e-4))
     slope = (drawn(1.01 * factor) - drawn(factor)) / (0.01 * factor)
-    factor -= (drawn(factor, SUBSAMPLES) - porosity) / slope
+    if slope > 0.0:
+        factor -= (drawn(factor, SUBSAMPLES) - porosity) / slope
     factor = round(factor * LAST_BITS) / LAST_BITS
     return capsules(ends[:, 0], ends[:, 1], factor * radius, *cuts)
 

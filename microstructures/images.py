@@ -10,9 +10,12 @@ hold labels, a map of orientations or a grey micrograph, needs a reader in `READ
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Literal
 
 import numpy as np
@@ -27,6 +30,11 @@ from phasefield.grid_labels import label_connected
 SHOWN = 12  # labels that a message lists
 TIE = 1e-9  # of a voxel: a cell centre on the edge between two voxels takes the second one on every machine
 UM = 1e-6
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+# What NumPy and Pillow let through of files that are broken.
+BROKEN = (
+    ValueError, OSError, EOFError, SyntaxError, TypeError, LookupError, ArithmeticError, struct.error, TokenError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -185,6 +193,8 @@ def read_labels(file: Path) -> Labels:
     if not file.is_file():
         raise ValueError(f"there is no image {file}")
     labels = reader(file)
+    if labels.values.dtype.kind == "f" and not np.all(np.isfinite(labels.values)):
+        raise ValueError(f"{file.name} holds values that are not finite, not labels: save whole numbers")
     if labels.values.dtype.kind == "f" and np.all(labels.values == np.round(labels.values)):
         labels = Labels(labels.values.astype(np.int64), labels.axes)
     if labels.values.dtype.kind == "b":
@@ -204,7 +214,7 @@ def _read_picture(file: Path) -> Labels:
             for page in range(getattr(image, "n_frames", 1)):
                 image.seek(page)
                 read.append((np.asarray(image), image.getpalette("RGB")))
-    except (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (*BROKEN, Image.DecompressionBombError) as error:
         raise ValueError(f"{file.name} cannot be read as an image: {error}") from None
     pages = [_one_channel(pixels, palette, file).T for pixels, palette in read]
     if len({page.shape for page in pages}) > 1:
@@ -218,6 +228,8 @@ def _one_channel(pixels: np.ndarray, palette: list[int] | None, file: Path) -> n
     """Return the labels of a page, ``(rows, columns)``: its only channel, three equal ones, or indices of a palette."""
     if palette is not None:
         colours = np.array(palette).reshape(-1, 3)
+        if pixels.max(initial=0) >= len(colours):
+            raise ValueError(f"{file.name} is damaged: it has pixels beyond the {len(colours)} entries of its palette")
         grey = np.all(colours == colours[:, :1], axis=1).all()
         return colours[:, 0][pixels] if grey else pixels  # programs that save greys may number them anew
     if pixels.ndim == 2:
@@ -232,11 +244,18 @@ def _one_channel(pixels: np.ndarray, palette: list[int] | None, file: Path) -> n
 
 
 def _read_array(file: Path) -> Labels:
-    """Read a NumPy array, indexed by x, y and z."""
+    """Read a NumPy array, indexed by x, y and z; one with Python objects, which could run code, is refused."""
     try:
         with file.open("rb") as stream:
+            version = np.lib.format.read_magic(stream)
+            if version not in HEADERS:
+                raise ValueError("its format is none for plain numbers")
+            shape, _, kind = HEADERS[version](stream)
+            if math.prod(shape) * kind.itemsize > file.stat().st_size:
+                raise ValueError("it is shorter than its header says")
+            stream.seek(0)
             values = np.lib.format.read_array(stream, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except BROKEN as error:
         raise ValueError(f"{file.name} cannot be read as a NumPy array: {error}") from None
     return Labels(values, ("x", "y", "z")[: values.ndim])
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 import numpy as np
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, QhullError
 
 FIRST_MARGIN = 3.0  # how far around the box images are taken at first, in mean distances of seeds
 EXACT = 1e-9  # of the box's volume: round-off of the cells'
@@ -116,7 +116,10 @@ def _corners(points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.nd
     middle = 0.5 * (points.min(axis=0) + points.max(axis=0))
     centred = points - middle
     lifted = np.sum(centred**2, axis=1) - weights
-    hull = ConvexHull(np.concatenate([centred, lifted[:, None]], axis=1))
+    try:
+        hull = ConvexHull(np.concatenate([centred, lifted[:, None]], axis=1))
+    except QhullError:
+        raise ValueError("the grains cannot be told from each other: their places or sizes differ too much") from None
     lower = hull.equations[:, -2] < -1e-12
     simplices = hull.simplices[lower].astype(np.int64)
     # |c - x_0|^2 - w_0 = |c - x_k|^2 - w_k: linear in c

@@ -22,6 +22,7 @@ VOLUME_ERROR = 1e-4  # of a cell, of what was asked for
 ROUGH_ERROR = 0.01  # before a Lloyd step
 FIT_STEPS = 60
 LAST_BITS = 2.0**30  # rounding hides the last bits, in which machines differ
+LARGEST_GRAIN = 10.0  # of the box, which is one grain then; in units of a much larger one rounding would hide it
 AXES = "xyz"
 
 
@@ -118,6 +119,8 @@ def grains_of_centres(
         raise ValueError(
             f"{outside.size} of {len(centres)} centres lie outside of the ceramic, the first at {where} um"
         )
+    if radii is not None and not np.all((np.asarray(radii) >= 0.0) & (np.asarray(radii) <= np.linalg.norm(upper))):
+        raise ValueError("radii of grains must not be negative, or larger than the box")
     if len(np.unique(np.round(centres / upper.max(), 9), axis=0)) < len(centres):
         raise ValueError("two grains have the same centre")
     size = float((np.prod((upper - lower)[axes_with_grains(grid)]) / len(centres)) ** (1.0 / lower.size))
@@ -146,6 +149,7 @@ class _Box:
             raise ValueError(f"grain_size and elongation must be positive, not {grain_size:g} and {elongation:g}")
         if along not in AXES[: lower.size]:
             raise ValueError(f"there is no axis {along} in {lower.size} dimensions along which grains could be long")
+        grain_size = min(grain_size, LARGEST_GRAIN * float((upper - lower).max()))
         stretch = np.full(lower.size, elongation ** (1.0 / max(self.axes, 1)))
         stretch[AXES.index(along)] /= elongation
         self.scale = stretch[self.active] / grain_size if elongation != 1.0 else np.full(self.axes, 1.0 / grain_size)

@@ -95,8 +95,8 @@ def coating_fraction(case: Case, structure: Microstructure) -> np.ndarray | None
 def _network_conductivity(case: Case, structure: Microstructure) -> float:
     """Return sigma_e,gb [S/m] with which the network as a whole conducts as the ceramic was measured to."""
     electrolyte, dimension = case.materials.electrolyte_properties, structure.grid.dimension
-    if dimension == 1:
-        return 0.0  # no network in 1-D: the ceramic as measured, without boundaries
+    if dimension == 1 or structure.boundary_per_volume == 0.0:
+        return 0.0  # no network: in 1-D the ceramic as measured, without boundaries; or all of it lies in pores
     return boundary_network_conductivity(
         electrolyte.electronic_conductivity,
         2 if case.microstructure.kind == "bicrystal" else dimension,  # in 3-D its layers are the 2-D ones
@@ -134,5 +134,7 @@ def electronic_factors(
     factor = factor * ratio
     inside = structure.boundary_id >= 0
     area = np.bincount(structure.boundary_id[inside], structure.grain_boundary_fraction[inside], minlength=len(pairs))
+    if not area.any():
+        return factor  # bands far thinner than a cell leave no trace
     mean = float(area @ factor) / float(area.sum())
     return factor / mean

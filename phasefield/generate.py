@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +31,36 @@ from phasefield.case.model import Case
 from phasefield.errors import CaseError, Fault
 from phasefield.grid import Grid
 
+# Of a run's arrays, from the peaks at 172 x 120, 64 x 64 x 64 and 96 x 96 x 96 cells; in 2-D less, about 600.
+BYTES_PER_CELL = 800
+BYTES_AT_REST = 300e6  # of Python, its libraries and the compiled kernels
+
+
+def memory_needed(case: Case) -> float:
+    """Return the memory that a run needs [byte]."""
+    return BYTES_AT_REST + BYTES_PER_CELL * math.prod(case.grid.shape)
+
+
+def _refuse_too_large(case: Case) -> None:
+    """Refuse a case that this machine's memory cannot hold, before anything is generated."""
+    needed, present = memory_needed(case), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > present:
+        cells = f"{math.prod(case.grid.shape):.3g} cells need about {needed * 1e-9:.3g} GB of memory"
+        right = "take larger cells, or a smaller box (grid.size)"
+        fault = Fault("grid.spacing", f"{cells}, and this machine has {present * 1e-9:.3g} GB", right)
+        raise CaseError([fault], str(case.source))
+
 
 def build_structure(case: Case) -> Microstructure:
     """Return the microstructure of a case; raises ``CaseError`` if it cannot be made as asked."""
+    _refuse_too_large(case)
     bands, grid = case.grain_boundaries, case.grid.to_grid()
     width = bands.band_width if bands is not None else max(grid.spacing)  # no boundary: any width will do
     try:
         return _built(case, grid, width)
+    except OSError as error:  # the file was there when the case was read
+        fault = Fault("microstructure.file", f"cannot be read: {error.strerror or error}")
+        raise CaseError([fault], str(case.source)) from None
     except ValueError as error:
         raise CaseError([Fault("microstructure", str(error))], str(case.source)) from None
 
@@ -121,8 +146,11 @@ def read_centres(path: Path, axes: int) -> tuple[np.ndarray, np.ndarray | None]:
     The file has columns ``x_um``, ``y_um``, in 3-D ``z_um``, and perhaps ``radius_um``.
     """
     names = [f"{axis}_um" for axis in "xyz"[:axes]]
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file, skipinitialspace=True))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} cannot be read as a table: {error}") from None
     there = list(rows[0]) if rows else []
     missing = [name for name in names if name not in there]
     if missing:

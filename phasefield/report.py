@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from phasefield.case import Case
-from phasefield.errors import CaseError, Fault
+from phasefield.generate import memory_needed
 from phasefield.physics.constants import FARADAY, thermal_voltage
 from phasefield.physics.nucleation import nucleation_potential
 from phasefield.physics.reaction import critical_entry_current, exchange_current_density, smeared_entry_current
@@ -17,10 +16,6 @@ from phasefield.physics.transport import hebb_wagner_time
 from phasefield.setup import Setup, build_setup, weakest_path
 from phasefield.simulate import largest_travel
 
-BYTES_PER_CELL = (
-    800  # of the arrays, from the peaks at 172 x 120, 64 x 64 x 64 and 96 x 96 x 96; in 2-D less, about 600
-)
-BYTES_AT_REST = 300e6  # of Python, its libraries and the compiled kernels
 SAVED_BYTES_PER_CELL = 4
 FRONT_WIDTHS = 5.9  # of l, over which xi goes from 0.05 to 0.95
 
@@ -34,23 +29,10 @@ class CaseReport:
 
 
 def case_report(case: Case) -> CaseReport:
-    """Generate the microstructure of a case and report cost, scales and doubts; raises ``CaseError``.
-
-    A case that this machine's memory cannot hold is refused before anything is generated.
-    """
-    needed, present = _memory(case), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > present:
-        cells = f"{math.prod(case.grid.shape):.3g} cells need about {needed * 1e-9:.3g} GB of memory"
-        fault = Fault("grid.spacing", f"{cells}, and this machine has {present * 1e-9:.3g} GB", "take larger cells")
-        raise CaseError([fault], str(case.source))
+    """Generate the microstructure of a case and report cost, scales and doubts; raises ``CaseError``."""
     setup = build_setup(case)
     rows = [*_cost(setup), *_scales(setup), *_resolution(setup)]
     return CaseReport(rows, _warnings(setup))
-
-
-def _memory(case: Case) -> float:
-    """Return the memory that a run needs [byte]."""
-    return BYTES_AT_REST + BYTES_PER_CELL * math.prod(case.grid.shape)
 
 
 def _current(setup: Setup) -> float:
@@ -81,7 +63,7 @@ def _cost(setup: Setup) -> list[tuple[str, str]]:
         ("grid", f"{shape} = {grid.size} cells, {lengths} um, {grid.lateral} sides"),
         ("steps of the protocol", f"{stages}, up to {0.1 * current:.3g} mA/cm2"),
         ("cell time, at most", f"{duration:.4g} s ({charge / 36000.0:.3g} mAh/cm2)"),
-        ("memory", f"{_memory(setup.case) * 1e-6:.0f} MB"),
+        ("memory", f"{memory_needed(setup.case) * 1e-6:.0f} MB"),
         (
             "disk, at most",
             f"{frames * arrays * SAVED_BYTES_PER_CELL * grid.size * 1e-6:.0f} MB ({frames:.0f} saved times)",

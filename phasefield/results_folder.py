@@ -47,6 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.tmp")
     with writing(path):
         try:
+            temporary.unlink(missing_ok=True)  # what a kill left there; a link would be followed
             yield temporary
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())

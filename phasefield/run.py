@@ -120,8 +120,12 @@ def run(
             references = {kind: getattr(case.materials, kind).reference for kind in KINDS}
             if case.microstructure.file is not None:
                 references["microstructure"] = case.microstructure.file.reference
-            texts = case_texts(case, copy_inputs(case, folder))
-            write_text_atomic(folder / "case.toml", texts["case"])
+            try:
+                texts = case_texts(case, copy_inputs(case, folder))
+                write_text_atomic(folder / "case.toml", texts["case"])
+            except (CaseError, RunError) as error:
+                note_failure(folder, str(error))
+                raise
             return _in_folder(task, folder, _Origin(case.name, references, texts))
 
 
@@ -269,6 +273,9 @@ def _in_folder(task: _Task, folder: Path, origin: _Origin, ended: str | None = N
         with closing(watching):
             _watch(task, folder, origin, watching)
             close_all(watching, ended or _march(task, watching, last))
+    except CaseError as error:
+        note_failure(folder, str(error))
+        raise
     except RunError as error:
         note_failure(folder, str(error))
         raise RunError(f"{error}; everything so far is in {folder}{_go_on(folder)}") from None
@@ -360,7 +367,7 @@ def copy_inputs(case: Case, folder: Path) -> dict[str, str]:
     contents: dict[Path, str | bytes] = {files[kind]: m.source_text for kind, m in chosen.items()}
     if case.microstructure.file is not None:
         files["microstructure"] = case.microstructure.file.path
-        contents[files["microstructure"]] = case.microstructure.file.path.read_bytes()
+        contents[files["microstructure"]] = case.microstructure.file.content()
     copies = write_inputs(folder, contents)
     return {kind: copies[path] for kind, path in files.items()}
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import json
+import re
+import stat
 import tomllib
 import typing
 from collections.abc import Iterable, Sequence
@@ -11,13 +14,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, Strict, ValidationError
+from pydantic import (
+    AllowInfNan,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    Strict,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from phasefield.errors import CaseError, Fault
 from phasefield.units import example, text_of, to_si
+
+EXTREME = 1e30  # no quantity is larger in SI, or smaller than its inverse: products of several stay numbers
+LARGEST_FILE = 2_000_000  # bytes of TOML
+DEEPEST = 32  # tables and lists inside each other
+MOST_FAULTS = 50  # that are told at once
+_LONG_KEY = re.compile(
+    rf"(?<![^.,\n])(?:[^.,\n]++\.){{{DEEPEST}}}"
+)  # of which tomllib looks at every part again for each
 
 
 class Section(BaseModel):
@@ -93,6 +113,9 @@ class Quantity:
             if not (self.infinite and number > 0):
                 raise invalid(f"{shown(value)} is not finite", f'write for example "{sample}"')
             return number
+        if number and not 1.0 / EXTREME <= abs(number) <= EXTREME:
+            right = f"its magnitude must lie between {1.0 / EXTREME:g} and {EXTREME:g} {self.unit}"
+            raise invalid(f"{value!r} is out of range", right)
         self._check_range(number, value)
         return number
 
@@ -137,7 +160,7 @@ def _words(value: object) -> object:
 
 
 # Strict, not a validator of our own in front: pydantic then knows a number, and writes its bounds into the JSON schema.
-Number = Annotated[float, Strict()]
+Number = Annotated[float, Strict(), AllowInfNan(False)]  # NaN would pass every bound
 Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Text = Annotated[str, BeforeValidator(_words)]
@@ -151,6 +174,38 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names) or 'nothing'}"
 
 
+def check_plain_file(path: Path, largest: float = float("inf")) -> None:
+    """Raise ``OSError`` unless ``path`` is a plain file of at most ``largest`` bytes: a device may never end."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a plain file")
+    if found.st_size > largest:
+        raise OSError(errno.EFBIG, f"it has {found.st_size} bytes, and more than {largest:.0f} are refused")
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the tables of a text in TOML.
+
+    Raises ``ValueError`` if it is not TOML, or holds whole numbers beyond 64 bits or tables nested beyond all sense.
+    """
+    if _LONG_KEY.search(text):
+        raise ValueError(f"a key has more than {DEEPEST} parts")
+    try:
+        tables = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("lists or tables are nested too deeply") from None
+    inside: list[Any] = [tables]
+    for _ in range(DEEPEST):
+        outside = (entry.values() if isinstance(entry, dict) else entry for entry in inside)
+        inside = [value for values in outside for value in values]
+        if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in inside):
+            raise ValueError("a whole number is beyond 64 bits")
+        inside = [value for value in inside if isinstance(value, dict | list)]
+    if inside:
+        raise ValueError("lists or tables are nested too deeply")
+    return tables
+
+
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     """Return the tables of a TOML file and its text.
 
@@ -159,6 +214,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     CaseError : the file cannot be read, or is not TOML; names file, line and reason.
     """
     try:
+        check_plain_file(path, LARGEST_FILE)
         text = path.read_text(encoding="utf-8")
     except OSError as fault:
         raise CaseError(f"cannot be read: {fault.strerror}", str(path)) from None
@@ -167,17 +223,19 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     except ValueError as fault:  # a null byte in the name
         raise CaseError(f"cannot be read: {fault}", str(path)) from None
     try:
-        return tomllib.loads(text), text
+        return parse_toml(text), text
     except tomllib.TOMLDecodeError as fault:
         reason, _, place = str(fault).removesuffix(")").rpartition(" (at ")
         raise CaseError(f"not valid TOML: {reason or place}", f"{path}, {place}" if reason else str(path)) from None
-    except (RecursionError, ValueError) as fault:  # nested too deeply, or a number of thousands of digits
+    except ValueError as fault:
         raise CaseError(f"not valid TOML: {fault}", str(path)) from None
 
 
 def faults_of(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
-    """Return one fault per error that pydantic found, with the path as people write it."""
-    return [_fault(detail, model) for detail in error.errors(include_url=False)]
+    """Return one fault per error that pydantic found, with the path as people write it; of very many the first ones."""
+    details = error.errors(include_url=False)
+    faults = [_fault(detail, model) for detail in details[:MOST_FAULTS]]
+    return [*faults, Fault("", f"and {len(details) - MOST_FAULTS} more")] if len(details) > MOST_FAULTS else faults
 
 
 def _fault(detail: ErrorDetails, model: type[BaseModel]) -> Fault:

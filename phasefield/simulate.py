@@ -218,6 +218,8 @@ def _solve(
 ) -> tuple[SolveReport, float]:
     """Solve a step, shorter where it does not converge or the front turns out faster than the step was made for."""
     while True:
+        if not state.time + step > state.time:
+            raise RunError(f"a time step of {step:.3g} s is too short to change t = {state.time:.6g} s")
         control = Control(stage.kind, stage.applied(state.time + 0.5 * step - state.book.stage_time))
         try:
             solved = backend.solve(state, step, control)

@@ -73,6 +73,7 @@ _QUANTITIES = {
 _NUMBER = re.compile(r"\s*([+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf\b))\s*((?:[^\d,.*].*?)?)\s*", re.DOTALL)
 # Only one-digit exponents: pint evaluates what it reads, and 9**9**9 would take for ever.
 _UNIT = re.compile(r"(?:[A-Za-zµμΩΩ°Å]++(?:(?:\^|\*\*)?-?\d\b|⁻?[¹²³])?|\*(?!\*)|[\s/·()])*")
+_LONGEST = 200  # characters of a quantity: of longer texts patterns and pint make very long work
 _BARE_EXPONENT = re.compile(r"(?<=[A-Za-zΩΩÅ])(-?\d)")  # the 2 of "cm2"
 
 
@@ -105,7 +106,7 @@ def quantity_name(unit_si: str) -> str:
 
 def number_and_unit(text: str) -> tuple[float, str] | None:
     """Return number and unit of a text, ``(0.5, "mA/cm^2")``; the unit is empty if there is none, None without number."""
-    match = _NUMBER.fullmatch(text)
+    match = _NUMBER.fullmatch(text) if len(text) <= _LONGEST else None
     return None if match is None else (float(match[1]), match[2])
 
 
@@ -116,7 +117,14 @@ def to_unit(number: float, unit: str, other: str) -> float:
     given, target = _unit(unit), _unit(other)
     if given.dimensionality != target.dimensionality:
         raise ValueError(f"{unit!r} and {other!r} are different kinds of quantities")
-    return float(f"{_registry().Quantity(number, given).to(target).magnitude:.15g}")
+    return float(f"{_converted(number, given, target):.15g}")
+
+
+def _converted(number: float, given: Unit, target: Unit) -> float:
+    try:
+        return float(_registry().Quantity(number, given).to(target).magnitude)
+    except ArithmeticError:  # "1 Gm^36/m^35" is a length, but no number holds the factor
+        raise ValueError(f"{number:g} {given} is too large or too small for a number in {target}") from None
 
 
 def to_si(text: str, unit_si: str) -> float:
@@ -128,6 +136,9 @@ def to_si(text: str, unit_si: str) -> float:
     ------
     ValueError : no number, no unit, or the wrong dimension; the message says what would be right.
     """
+    if len(text) > _LONGEST:
+        problem = f"a text of {len(text)} characters is not a number with a unit"
+        raise ValueError(f'{problem}; write for example "{example(unit_si)}"')
     match = _NUMBER.fullmatch(text)
     if match is None or (math.isinf(float(match[1])) and "inf" not in match[1]):
         raise ValueError(f'{text!r} is not a number with a unit; write for example "{example(unit_si)}"')
@@ -140,7 +151,7 @@ def to_si(text: str, unit_si: str) -> float:
     target = _unit(unit_si)
     if unit.dimensionality != target.dimensionality:
         raise ValueError(f'{text!r} is not {quantity_name(unit_si)}; write for example "{example(unit_si)}"')
-    return float(_registry().Quantity(float(match[1]), unit).to(target).magnitude)
+    return _converted(float(match[1]), unit, target)
 
 
 def from_si(value: float, unit: str) -> float:

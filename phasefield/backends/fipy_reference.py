@@ -24,6 +24,7 @@ from phasefield.fields import State
 from phasefield.numerics.anderson import Anderson
 from phasefield.physics.constants import FARADAY, thermal_voltage
 from phasefield.physics.reaction import LONGEST_SHIFT, TAIL
+from phasefield.physics.transport import FITTED_CEILING
 from phasefield.problem import Problem
 
 MOST_CELLS = {2: 400_000, 3: 20_000}  # the direct solver then needs some gigabytes
@@ -183,11 +184,11 @@ class FipyBackend:
         self.sigma_e.setValue(np.maximum(series + 0.5 * (band_a + band_b), self.floor))
 
     def _bias_factor(self, voltage: float) -> float:
-        """(M6) Return exp(b (|V| - V_ref)) for the fitted law, else 1."""
+        """(M6) Return exp(b (|V| - V_ref)), cut off above, for the fitted law, else 1."""
         p = self.problem
-        return (
-            float(np.exp(p.bias_slope * (np.abs(voltage) - p.bias_reference))) if p.electronic_law == "fitted" else 1.0
-        )
+        if p.electronic_law != "fitted":
+            return 1.0
+        return float(np.exp(min(p.bias_slope * (np.abs(voltage) - p.bias_reference), np.log(FITTED_CEILING))))
 
     def _charge_transfer(self, eta: np.ndarray, i0: float) -> tuple[np.ndarray, np.ndarray]:
         return laws.charge_transfer(eta, i0, self.problem.reaction, self.thermal)
@@ -347,11 +348,15 @@ class FipyBackend:
         tried = {0.0: before, 1.0: self._slope(step, target)}
         if not tried[1.0] > 0.5 * abs(before):
             return found, False
+        if before > 0.0:
+            raise NotConverged("the potentials' solve found no direction in which the residual falls")
 
         def slope(length: float) -> float:
             if length not in tried:
                 self._move(start + length * step, time_step)
                 tried[length] = self._slope(step, target)
+            if not np.isfinite(tried[length]):
+                raise NotConverged("the potentials' solve is not finite")
             return tried[length]
 
         brentq(slope, 0.0, 1.0, xtol=1e-9, rtol=0.3, maxiter=30, disp=False)

@@ -309,10 +309,14 @@ class NumbaBackend:
         tried = {0.0: before, 1.0: slope(1.0)}
         if not tried[1.0] > 0.5 * abs(before):
             return voltage + step_v, False
+        if before > 0.0:
+            self._complain(state, "found no direction in which the residual falls")
 
         def remembered(length: float) -> float:
             if length not in tried:
                 tried[length] = slope(length)
+            if not np.isfinite(tried[length]):
+                self._complain(state, "is not finite")
             return tried[length]
 
         from scipy.optimize import brentq  # rarely needed, and slow to import

@@ -150,8 +150,8 @@ def _files(case: Case) -> dict[str, tuple[str, bytes]]:
     chosen = {kind: getattr(case.materials, kind) for kind in KINDS}
     files = {kind: (f"{kind}_{m.name}.toml", m.source_text.encode()) for kind, m in chosen.items()}
     if case.microstructure.file is not None:
-        path = case.microstructure.file.path
-        files["microstructure"] = (path.name, path.read_bytes())
+        file = case.microstructure.file
+        files["microstructure"] = (file.path.name, file.content())
     return files
 
 

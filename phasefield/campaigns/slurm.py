@@ -93,7 +93,7 @@ def script(folder: SweepFolder, names: Path, executor: ExecutorSection, number: 
 
 def _quoted(value: object) -> str:
     """Return a value of an option as sbatch reads it; it splits lines at spaces, as a shell does."""
-    text = str(value)
+    text = re.sub(r"\s", " ", str(value))  # a new line would be a command
     return text if re.fullmatch(r"[\w:@%./-]+", text) else '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
 
 from phasefield.case import case_folder, load_case
-from phasefield.case.quantities import ChargePerArea, Positive, PositiveCurrentDensity, Time
+from phasefield.case.quantities import ChargePerArea, Count, PositiveCurrentDensity, Time
 from phasefield.errors import CaseError, Fault
-from phasefield.schema import FormatOne, Integer, Section, Text, faults_of, read_toml, subtable, suggestion
+from phasefield.schema import (
+    FormatOne,
+    Integer,
+    Number,
+    Section,
+    Text,
+    faults_of,
+    invalid,
+    read_toml,
+    shown,
+    subtable,
+    suggestion,
+)
 from phasefield.units import text_of
 
 MOST_RUNS = 100_000
+MOST_AXES = 20
 SEED = "microstructure.seed"
 
 
@@ -47,18 +61,29 @@ class SobolSection(Section):
     points: Annotated[Integer, Field(ge=1, le=MOST_RUNS)] = Field(
         description="number of points, best a power of two", examples=[32]
     )
-    seed: Annotated[Integer, Field(ge=0)] = Field(0, description="of the scrambling")
+    seed: Count = Field(0, description="of the scrambling")
+
+
+_WORD = re.compile(r"[\w.,:@%+*\[\]-]+")  # a name that cannot be a command
+
+
+def _word(text: str) -> str:
+    if not _WORD.fullmatch(text):
+        raise invalid(f"{shown(text)} is not a name", "write letters and digits")
+    return text
 
 
 class SlurmSection(Section):
-    """What ``sbatch`` is told; whatever has no key goes into lines."""
+    """What ``sbatch`` is told; whatever has no key goes into lines, the only place where a sweep file holds commands."""
 
-    partition: Text | None = Field(None, description="queue")
+    partition: Annotated[Text, AfterValidator(_word)] | None = Field(None, description="queue")
     time: Time | None = Field(None, description="wall time of one task; a run that needs more is queued again")
     memory: Annotated[str, Field(pattern=r"^\d+[KMGT]?$")] | None = Field(
         None, description="memory of one task, as sbatch --mem reads it", examples=["4G"]
     )
-    lines: tuple[Text, ...] = Field((), description="further lines of the script", examples=[["#SBATCH --account=x"]])
+    lines: tuple[Text, ...] = Field(
+        (), description="further lines of the script, options or commands", examples=[["#SBATCH --account=x"]]
+    )
 
 
 class ExecutorSection(Section):
@@ -88,7 +113,7 @@ class CcdSection(Section):
     )
     lowest: PositiveCurrentDensity = Field(description="no lower current is tried", examples=["0.05 mA/cm^2"])
     highest: PositiveCurrentDensity = Field(description="no higher current is tried", examples=["10 mA/cm^2"])
-    tolerance: Annotated[Positive, Field(le=1.0)] = Field(
+    tolerance: Annotated[Number, Field(ge=1e-4, le=1.0)] = Field(
         0.05, description="width of the bracket over its lower end, at most"
     )
     ramp_step: PositiveCurrentDensity | None = Field(
@@ -105,8 +130,10 @@ class SweepFile(Section):
     question: Text = Field("", description="the question that the sweep answers, one sentence")
     case: Text = Field(description="name of a case, or its path from this file", examples=["llzo_grain_boundary"])
     set: dict[str, Any] = Field({}, description="keys of the case that differ in every run")
-    axes: tuple[AxisSection, ...] = Field((), description="what is varied; every combination of all axes is run")
-    seeds: tuple[Annotated[Integer, Field(ge=0)], ...] = Field(
+    axes: tuple[AxisSection, ...] = Field(
+        (), description="what is varied; every combination of all axes is run", max_length=MOST_AXES
+    )
+    seeds: tuple[Count, ...] = Field(
         (), description="of the ceramics in which every point is repeated; default: that of the case", examples=[[1, 2]]
     )
     sobol: SobolSection | None = Field(None, description="points spread over the ranges instead of a grid")
@@ -118,8 +145,8 @@ class SweepFile(Section):
 
     @property
     def name(self) -> str:
-        """Return the name of the sweep: the stem of its file."""
-        return self._source.stem
+        """Return the name of the sweep: the stem of its file; never one that means another folder."""
+        return self._source.stem.strip(".") or "sweep"
 
     @property
     def source(self) -> Path:

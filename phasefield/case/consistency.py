@@ -9,9 +9,13 @@ from phasefield.case.microstructure import FROM_FILE, RANDOM_GRAINS, PoresSectio
 from phasefield.case.model import Case
 from phasefield.case.protocol import protocol_faults
 from phasefield.errors import Fault
-from phasefield.materials import list_materials, load_material
+from phasefield.materials import Electrolyte, Interface, Metal, list_materials, load_material
+from phasefield.schema import EXTREME
 from phasefield.units import from_si
 
+LARGEST_CELL = 0.1  # what follows from a cell, widths and radii, stays a length that a case may give [m]
+MOST_ELONGATED = 20  # windows around a boundary reach over so many times more cells
+MOST_FRAMES = 100_000  # files of saved fields
 SLACK = 1.0 + 1e-9  # lengths that are equal in decimals differ by round-off
 
 
@@ -45,6 +49,11 @@ def _cells(case: Case) -> Iterator[Fault]:
         if round(cells) < 1 or abs(cells - round(cells)) > 1e-6 * max(cells, 1.0):
             problem = f"{_um(length)} is {cells:.6g} cells of {_um(step)}"
             yield Fault(f"grid.size[{axis}]", problem, f"take a whole number of cells, for example {fitting}")
+    if max(grid.cell) > LARGEST_CELL:
+        yield Fault("grid.spacing", f"cells of {_um(max(grid.cell))}", f"take at most {_um(LARGEST_CELL)}")
+    if max(grid.cell) > MOST_ELONGATED * min(grid.cell) * SLACK:
+        problem = f"cells of {' x '.join(map(_um, grid.cell))} are {max(grid.cell) / min(grid.cell):.3g} times as long as wide"
+        yield Fault("grid.spacing", problem, f"at most {MOST_ELONGATED} times")
     if math.prod(grid.shape) > 1e9:
         yield Fault("grid.spacing", f"{math.prod(grid.shape):.2g} cells fit no machine", "take larger cells")
     if grid.shape[0] < 4:
@@ -53,6 +62,10 @@ def _cells(case: Case) -> Iterator[Fault]:
 
 def _materials(case: Case) -> Iterator[Fault]:
     metal, electrolyte, interface = case.materials.metal, case.materials.electrolyte, case.materials.interface
+    extreme = [fault for material in (metal, electrolyte, interface) for fault in _extreme(material, case)]
+    if extreme:
+        yield from extreme
+        return
     shipped = list_materials()
     if metal.ion != electrolyte.ion:
         metals = [m.name for m in shipped if m.kind == "metal" and m.ion == electrolyte.ion]
@@ -73,6 +86,15 @@ def _materials(case: Case) -> Iterator[Fault]:
     if case.materials.electrolyte_properties.boundary_sheet_resistance < 0.0:
         problem = "its grain boundaries would conduct ions better than its grains"
         yield Fault("materials.electrolyte", problem, "boundary_conductivity must not exceed ionic_conductivity")
+
+
+def _extreme(material: Metal | Electrolyte | Interface, case: Case) -> Iterator[Fault]:
+    """Check that the numbers of a material are numbers still at the temperature of the cell."""
+    for key, number in material.numbers.items():
+        value = number.at(case.materials.temperature)
+        if value and not 1.0 / EXTREME <= abs(value) <= EXTREME or (number.si and not value):
+            problem = f"its {key} is {value:g} {material.quantities()[key].unit} at {case.materials.temperature:g} K"
+            yield Fault(f"materials.{material.kind}", problem, "check its activation energy")
 
 
 def _fits(name: str, ion: str, family: str) -> bool:
@@ -216,8 +238,8 @@ def _metal(case: Case) -> Iterator[Fault]:
         problem = f"{_um(thickness)} is less than 6 interface widths of {_um(width)}"
         right = f'take at least {_um(6.0 * width)}, or "0 um" for an electrode outside the box'
         yield Fault("electrodes.working_thickness", problem, right)
-    if thickness >= case.grid.size[0]:
-        problem = f"{_um(thickness)} leaves no ceramic in a box of {_um(case.grid.size[0])}"
+    if (case.grid.size[0] - thickness) * SLACK < case.grid.cell[0]:
+        problem = f"{_um(thickness)} leaves no cell of ceramic in a box of {_um(case.grid.size[0])}"
         yield Fault("electrodes.working_thickness", problem, "take a thinner electrode or a longer box")
 
 
@@ -306,5 +328,13 @@ def _protocol(case: Case) -> Iterator[Fault]:
 def _output(case: Case) -> Iterator[Fault]:
     if case.output.every is not None and case.output.every_capacity is not None:
         yield Fault("output", "gives both every and every_capacity", "give one of them")
+    if not any(protocol_faults(case.protocol)):
+        protocol = case.protocol.to_protocol()
+        expected = {"every": protocol.expected_duration(), "every_capacity": protocol.expected_charge()}
+        for key, whole in expected.items():
+            interval = getattr(case.output, key)
+            if interval is not None and math.isfinite(whole) and whole / interval > MOST_FRAMES:
+                problem = f"{whole / interval:.3g} saved fields"
+                yield Fault(f"output.{key}", problem, f"at most {MOST_FRAMES}: save less often")
     if case.solver.time_step_max is not None and case.solver.time_step_max <= case.solver.time_step_min:
         yield Fault("solver.time_step_max", "is not larger than time_step_min", "take a larger one")

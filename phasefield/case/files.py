@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema
 
-from phasefield.schema import invalid, shown
+from phasefield.errors import CaseError
+from phasefield.schema import check_plain_file, invalid, shown
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,17 @@ class InputFile:
         """Return what stands for the content where cases are compared: one line of TOML."""
         return f'sha256 = "{self.digest}"\n'
 
+    def content(self) -> bytes:
+        """Return what the file holds; raise ``CaseError`` if that is no longer what it was when the case was read."""
+        try:
+            check_plain_file(self.path)
+            content = self.path.read_bytes()
+        except OSError as fault:
+            raise CaseError(f"{self.path} cannot be read: {fault.strerror}") from None
+        if hashlib.sha256(content).hexdigest() != self.digest:
+            raise CaseError(f"{self.path} has changed since the case was read; start again")
+        return content
+
 
 def _read(value: Any, info: ValidationInfo) -> InputFile | None:
     if value is None:
@@ -36,7 +48,9 @@ def _read(value: Any, info: ValidationInfo) -> InputFile | None:
         raise invalid(f"{shown(value)} is not a path", "write the path of a file, relative to the case file")
     path = Path((info.context or {}).get("base_dir") or ".", value)
     try:
-        return InputFile(value, path.absolute(), hashlib.sha256(path.read_bytes()).hexdigest())
+        check_plain_file(path)
+        with path.open("rb") as file:
+            return InputFile(value, path.absolute(), hashlib.file_digest(file, "sha256").hexdigest())
     except (OSError, ValueError) as fault:
         reason = getattr(fault, "strerror", None) or fault
         raise invalid(

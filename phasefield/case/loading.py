@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from phasefield.case.consistency import consistency_faults
 from phasefield.case.model import Case
 from phasefield.case.resolve import resolve
 from phasefield.errors import CaseError, Fault
-from phasefield.schema import faults_of, read_toml, suggestion
+from phasefield.schema import faults_of, parse_toml, read_toml, suggestion
 
 _PACKAGE = Path(__file__).parents[1]
 _LIST_ENTRY = re.compile(r"(.+)\[(\d{1,9})\]")  # steps[0]
@@ -115,7 +114,7 @@ def _override(tables: dict[str, Any], key: str, value: str) -> list[Fault]:
 def _parse(value: str) -> Any:
     """Return a value as TOML reads it, or the bare text."""
     try:
-        tables = tomllib.loads(f"value = {value}")
-    except (ValueError, RecursionError):
+        tables = parse_toml(f"value = {value}")
+    except ValueError:
         return value
     return tables["value"] if tables.keys() == {"value"} else value

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from phasefield.case.quantities import ChargePerArea, Time
+from phasefield.case.quantities import ChargeInterval, Interval, Time
 from phasefield.fields import FIELDS
 from phasefield.schema import Flag, Section, Text, invalid, preset, suggestion
 
@@ -22,8 +22,8 @@ def _known_field(name: str) -> str:
 class OutputSection(Section):
     """Field files for ParaView, the preview picture, checkpoints; the history is always written."""
 
-    every: Time | None = Field(None, description="time between saved fields", examples=["10 s"])
-    every_capacity: ChargePerArea | None = Field(
+    every: Interval | None = Field(None, description="time between saved fields", examples=["10 s"])
+    every_capacity: ChargeInterval | None = Field(
         None, description="charge per area between saved fields; default: 1/40 of the run", examples=["0.01 mAh/cm^2"]
     )
     fields: tuple[Annotated[Text, AfterValidator(_known_field)], ...] = Field(

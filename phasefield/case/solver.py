@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from phasefield.case.quantities import Count, Length, Positive, PositiveVoltage, Time
+from phasefield.case.quantities import Count, Length, PositiveVoltage, Time
 from phasefield.schema import Number, Section, preset
 
 Tolerance = Annotated[Number, Field(gt=0.0, lt=1.0)]
@@ -32,6 +32,6 @@ class SolverSection(Section):
         "most the interface width",
         examples=["0.06 um"],
     )
-    step_refinement: Positive = Field(
+    step_refinement: Annotated[Number, Field(ge=0.01, le=1e3)] = Field(
         1.0, description="every step is that many times shorter: what bounds it, its growth, the first one"
     )

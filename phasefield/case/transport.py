@@ -31,6 +31,7 @@ class TransportSection(Section):
         0.0,
         description="electronic conductance along a pore's surface over that along a grain boundary, and trapped "
         "electrons likewise",
+        le=1e6,
     )
     pore_conductivity_ratio: Annotated[Number, Field(gt=0.0, le=1.0)] = Field(
         1e-6, description="ionic conductivity of a pore over that of the ceramic"

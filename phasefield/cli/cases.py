@@ -70,7 +70,9 @@ def new(
         except FileExistsError:
             raise CaseError(f"{target} exists already; choose another name") from None
         used = case.microstructure.file
-        if used is not None and not Path(used.reference).is_absolute():
+        if used is not None and ".." in Path(used.reference).parts:  # a case writes nothing outside of its new folder
+            typer.echo(f"It reads {used.reference}: copy that, too, or correct microstructure.file.")
+        elif used is not None and not Path(used.reference).is_absolute():
             beside = target.parent / used.reference
             beside.parent.mkdir(parents=True, exist_ok=True)
             if not beside.exists():

@@ -42,7 +42,9 @@ def console() -> Console:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print ``rows`` under ``columns``; only the last column wraps, and a header of empty names is left out."""
-    table = Table(title=title or None, title_justify="left", title_style="bold", show_header=any(columns))
+    table = Table(
+        title=Text(title) if title else None, title_justify="left", title_style="bold", show_header=any(columns)
+    )
     for number, name in enumerate(columns, start=1):
         table.add_column(name, overflow="fold", no_wrap=number < len(columns))
     for row in rows:

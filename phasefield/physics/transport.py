@@ -12,6 +12,7 @@ from phasefield.physics.constants import FARADAY, GAS_CONSTANT
 IONIC_FLOOR = 1e-6  # of the ceramic's ionic conductivity, left inside metal: keeps the system definite
 ELECTRONIC_FLOOR = 1e-12  # of the ionic conductivity, the least electronic conductivity of ceramic
 CONDUCTING_FRACTION = 1e-3  # xi above which metal conducts electrons
+FITTED_CEILING = 1e6  # of sigma_e as measured: where a fit to the bias of a cell is cut off
 N_TYPE_CEILING = 1e3  # of sigma_e in contact with metal: where n-type conduction is cut off
 
 Number = TypeVar("Number", float, np.ndarray)
@@ -44,11 +45,11 @@ def n_type_factor(potential: float, thermal: float) -> float:
 
 
 def fitted_factor(voltage: float, slope: float, reference: float) -> float:
-    """Return exp(b (|V| - V_ref)): sigma_e at the cell voltage V over that measured at V_ref (M6, ``fitted``).
+    """Return exp(b (|V| - V_ref)): sigma_e at the cell voltage V over that measured at V_ref (M6, ``fitted``), cut off above.
 
     A fit to what was measured against the bias of a whole cell, slope b [1/V]; it says nothing of a place.
     """
-    return math.exp(slope * (abs(voltage) - reference))
+    return math.exp(min(slope * (abs(voltage) - reference), math.log(FITTED_CEILING)))
 
 
 def hebb_wagner_time(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phasefield import report
+from phasefield import generate
 from phasefield.case import load_case
 from phasefield.errors import CaseError
 from phasefield.report import case_report
@@ -20,9 +20,9 @@ def test_a_3d_case_is_reported_with_its_cells_and_bands():
 
 
 def test_a_case_that_does_not_fit_into_memory_is_refused_before_its_grains_are_made(monkeypatch):
-    monkeypatch.setattr(report, "build_setup", lambda case: pytest.fail("too late"))
+    monkeypatch.setattr(generate, "_built", lambda *_: pytest.fail("too late"))
     huge = load_case("bicrystal", {"grid.size": '["320 um", "320 um", "320 um"]'})
-    monkeypatch.setattr(report.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 4_000_000}.__getitem__)
+    monkeypatch.setattr(generate.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 4_000_000}.__getitem__)
     with pytest.raises(CaseError) as caught:
         case_report(huge)
     (fault,) = caught.value.faults

@@ -63,8 +63,15 @@ def test_nonsense_is_explained(text, unit, sentence):
 
 
 def test_long_nonsense_is_refused_at_once():
-    with pytest.raises(ValueError, match="is not a unit"):
-        to_si("1 " + "a" * 5000 + "%", "m")
+    for text in ("1 " + "a" * 5000 + "%", "9" * 100_000 + ",", "1 " + "m*" * 50_000 + "m"):
+        with pytest.raises(ValueError, match=f"a text of {len(text)} characters is not a number with a unit"):
+            to_si(text, "m")
+
+
+def test_a_factor_beyond_all_numbers_is_refused():
+    for text in ("1 Gm^9*Gm^9*Gm^9*Gm^9/m^9/m^9/m^9/m^8", "1 m^9*m^9*m^9*m^9/nm^9/nm^9/nm^9/nm^8"):
+        with pytest.raises(ValueError, match="too large or too small"):
+            to_si(text, "m")
 
 
 def test_si_becomes_what_people_read():

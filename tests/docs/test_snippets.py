@@ -49,8 +49,8 @@ grid.size = ["24 um", "16 um"]
 protocol = { current_density = "1 mA/cm^2", duration = "0.02 s" }
 
 [[axes]]
-key = "grid.spacing"
-values = ["0.8 um", "0.7 um"]
+key = "grain_boundaries.accommodation_pressure.median"
+values = ["30 MPa", "60 MPa"]
 """
 
 

@@ -228,8 +228,8 @@ def test_a_run_ends_when_metal_gets_no_deeper(problem, scripted, until: float) -
     protocol = plate(10_000.0, duration=60.0, stall_capacity=20_000.0)
     last = run(problem, backend, protocol, StepLimits(first=0.05, largest=0.05))[-1]
     assert last.outcome == "stalled"
-    late = 10_000.0 * (until + 2.0) - last.throughput
-    assert -1e-6 <= late <= 1500.0, "0.1 um takes 0.074 s, a step 0.05 s"
+    when = last.throughput / 10_000.0 - 2.0  # metal last was 0.1 um deeper, which takes 0.074 s and ends with a step
+    assert until - 0.074 - 0.05 <= when <= until + 0.05 + 1e-9
 
 
 def test_the_travel_of_a_front_is_what_was_asked_for(problem, scripted) -> None:
