@@ -82,6 +82,11 @@ class Search:
         return math.sqrt(lower * upper) if lower > 0.0 and upper < math.inf else math.nan
 
     @property
+    def walls(self) -> dict[str, float]:
+        """Return the wall time of every run, by name [s]; a ramp is one run of many trials."""
+        return {trial.run: trial.wall for trial in self.trials}
+
+    @property
     def out_of_order(self) -> bool:
         """Return whether a current above one that shorts did not short."""
         return any(not trial.short and trial.current > self.upper for trial in self.trials)

@@ -101,8 +101,8 @@ def search_rows(searches: Sequence[Search]) -> list[Row]:
         row["smallest_with_short_mA_cm2"] = _shown(search.upper)
         row[_PATH] = _shown(search.path_current)
         row["ccd_over_path"] = _number(search.critical / search.path_current)
-        row["runs"] = len(search.trials)
-        row["wall_time_s"] = _number(sum(trial.wall for trial in search.trials))
+        row["runs"] = len(search.walls)
+        row["wall_time_s"] = _number(sum(search.walls.values()))
         row["remark"] = search.failed or ("a larger current did not short" if search.out_of_order else "")
         rows.append(row)
     return rows
@@ -146,7 +146,7 @@ def panels(searches: Sequence[Search]) -> list[Panel]:
         _AXIS,
         (
             Line("each ceramic", *found),
-            Line("mean", np.array(at), np.array([_TO_SHOW * s.mean for s in stats]), bare=True),
+            Line("mean", np.array(at), np.array([_TO_SHOW * s.mean for s in stats]), bare=not names),
             Line("weakest path $J^*_{path}$", *predicted),
         ),
         log=_scales(at, names),
@@ -187,8 +187,8 @@ def _page(sweep: SweepFile, searches: Sequence[Search], command: str, wall: floa
     ccd = sweep.ccd
     assert ccd is not None
     yield from (f"# {sweep.question or 'Critical current density'}", "", f"    {command}", "")
-    runs = sum(len(search.trials) for search in searches)
-    computed = sum(trial.wall for search in searches for trial in search.trials)
+    runs = sum(len(search.walls) for search in searches)
+    computed = sum(sum(search.walls.values()) for search in searches)
     yield (
         f"{datetime.date.today().isoformat()}, revision {source_revision()}: {runs} runs, {computed / 60.0:.1f} minutes of "
         f"computing, {wall / 60.0:.1f} minutes by the clock. Base case `{Path(sweep.case).stem}`."

@@ -85,7 +85,7 @@ def ccd(
 
 
 def _tell(search: Search) -> None:
-    typer.echo(f"{_ceramic(search)}: {_result(search)}, {len(search.trials)} runs", err=True)
+    typer.echo(f"{_ceramic(search)}: {_result(search)}, {len(search.walls)} runs", err=True)
 
 
 def _ceramic(search: Search) -> str:

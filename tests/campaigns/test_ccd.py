@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from phasefield.campaigns import ccd as module
 from phasefield.campaigns import ccd_pages
 from phasefield.campaigns.ccd import Finder, Search, Trial, next_current
+from phasefield.campaigns.design import points
 from phasefield.campaigns.folder import SweepFolder
 from phasefield.campaigns.local import LocalExecutor
 from phasefield.campaigns.sweep_file import CcdSection, load_sweep, sweep_of_case
@@ -137,6 +138,7 @@ def test_steps_of_a_ramp_bracket_its_short(tmp_path, monkeypatch):
     search = Search({}, "1")
     finder(tmp_path, sweep)._ramp(search)
     assert (search.lower, search.upper) == pytest.approx((4.0, 6.0))  # the third step plates 0.6 mA/cm^2
+    assert search.walls == {"x": 1.0}, "three steps of one run"
 
 
 def test_run_that_fails_ends_its_search_only(tmp_path, monkeypatch):
@@ -144,7 +146,7 @@ def test_run_that_fails_ends_its_search_only(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "compile_for", lambda case: None)
     monkeypatch.setattr(LocalExecutor, "one", lambda self, run: ("failed", "no room on the disk"))
     found = finder(tmp_path, sweep).all(lambda search: None)
-    assert len(found) == 12
+    assert len(found) == len(points(sweep)) == 9
     assert all("no room on the disk" in search.failed and not search.trials for search in found)
 
 
