@@ -102,7 +102,7 @@ def test_pages_show_every_ceramic_and_run(tmp_path):
     ]
     searches[3].failed = "run x failed: no room"
     page = ccd_pages.write_pages(sweep, searches, tmp_path, "phasefield ccd x", 60.0).read_text()
-    assert "no room" in page and page.count("| microstructure.grain_size_um = 9 |") == 3
+    assert "no room" in page and page.count("| grain size = 9 µm |") == 3
     assert len((tmp_path / "trials.csv").read_text().splitlines()) == 1 + sum(len(s.trials) for s in searches)
     assert (tmp_path / "ccd.png").stat().st_size > 5000
 
