@@ -152,9 +152,9 @@ def _scale(axes: Axes, panel: Panel) -> None:
 
 
 def _round_numbers(low: float, high: float) -> np.ndarray:
-    """Return 1, 2 and 5 times powers of ten between ``low`` and ``high``; all digits if these are too few."""
+    """Return 1, 2 and 5 times powers of ten between ``low`` and ``high``; all digits, halves, tenths if too few."""
     decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)))
-    for digits in ((1.0, 2.0, 5.0), np.arange(1.0, 10.0), np.arange(1.0, 10.0, 0.1)):
+    for digits in ((1.0, 2.0, 5.0), np.arange(1.0, 10.0), np.arange(1.0, 10.0, 0.5), np.arange(1.0, 10.0, 0.1)):
         found = np.unique(np.outer(decades, digits))
         found = found[(low <= found) & (found <= high)]
         if len(found) > 1:
