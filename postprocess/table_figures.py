@@ -113,6 +113,7 @@ def lines_of(rows: Sequence[Row], x: str, y: str, by: str | None) -> Panel:
     for value in sorted({row[by] for row in there}, key=_order) if by else [None]:
         pairs = np.array([(place(row), float(row[y])) for row in there if by is None or row[by] == value])
         pairs = pairs.reshape(-1, 2)
+        pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
         at, which = np.unique(pairs[:, 0], return_inverse=True)
         means = np.array([pairs[which == i, 1].mean() for i in range(len(at))])
         name = setting(by, _text(value)) if by else "runs"

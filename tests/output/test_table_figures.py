@@ -83,6 +83,11 @@ def test_lines_go_through_means_and_every_run_is_a_marker(table: Path) -> None:
     assert panel.log == "x"
 
 
+def test_a_line_goes_along_x_whatever_the_order_of_the_rows() -> None:
+    (line,) = lines_of([{"x": x, "y": 2.0 * x} for x in (3.0, 1.0, 2.0)], "x", "y", None).lines
+    assert np.array_equal(np.column_stack([line.x, line.y]), [[1, 2], [2, 4], [3, 6]])
+
+
 def test_texts_stand_side_by_side(table: Path) -> None:
     panel = lines_of(read_table(table), "kind", DEPTH, None)
     assert panel.names == ("old", "new")
