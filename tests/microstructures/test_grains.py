@@ -252,8 +252,9 @@ def test_cells_centred_on_a_boundary_belong_to_the_higher_grain(cells: int) -> N
         grid = Grid((cells + electrode, 2), (0.3 * UM, 0.3 * UM))
         across = build(grid, "bicrystal", plane, 0.6 * UM, angle=np.pi / 2)
         assert np.all(across.grain_id[electrode + cells // 2] == 2)
-        wall = build(grid, "bricks", plane, 0.6 * UM, grain_size=0.15 * cells * UM)
-        assert np.array_equal(np.flatnonzero(wall.sheet_weight[0][:, 0]), [electrode + cells // 2])
+        if cells > 6:  # bricks of three cells are refused
+            wall = build(grid, "bricks", plane, 0.6 * UM, grain_size=0.15 * cells * UM)
+            assert np.array_equal(np.flatnonzero(wall.sheet_weight[0][:, 0]), [electrode + cells // 2])
 
 
 def test_bicrystal_swaps_with_the_axes() -> None:
