@@ -23,6 +23,7 @@ ROUGH_ERROR = 0.01  # before a Lloyd step
 FIT_STEPS = 60
 LAST_BITS = 2.0**30  # rounding hides the last bits, in which machines differ
 LARGEST_GRAIN = 10.0  # of the box, which is one grain then; in units of a much larger one rounding would hide it
+NEAREST = 1e-6  # of the grain size: a centre nearer to a mirror coincides with its image
 AXES = "xyz"
 
 
@@ -106,7 +107,7 @@ def grains_of_centres(
 
     Raises
     ------
-    ValueError : for centres outside of the ceramic, on top of each other, or so much smaller than a neighbour that they get
+    ValueError : for centres outside of the ceramic, on its sides, on top of each other, or so much smaller than a neighbour that they get
         no grain.
     """
     lower, upper = ceramic_box(grid, electrode_plane)
@@ -125,12 +126,22 @@ def grains_of_centres(
         raise ValueError("two grains have the same centre")
     size = float((np.prod((upper - lower)[axes_with_grains(grid)]) / len(centres)) ** (1.0 / lower.size))
     box = _Box(grid, electrode_plane, size, 1.0, "x")
+    _refuse_on_mirrors(np.minimum(centres - lower, upper - centres) / size, box)
     positions = centres[:, box.active] / size
     weights = np.zeros(len(centres)) if radii is None else (np.asarray(radii) / size) ** 2
     volume = power_diagram(positions, weights, box.low, box.high, box.periodic).volume
     if np.any(volume <= 0.0):
         raise ValueError(f"grain {int(np.argmin(volume)) + 1} of the list gets no room beside its larger neighbours")
     return box.tessellation(positions, weights)
+
+
+def _refuse_on_mirrors(gaps: np.ndarray, box: _Box) -> None:
+    """Refuse centres that coincide with their mirror image; ``gaps``: to the nearer side, in grain sizes."""
+    mirrors = box.active.copy()
+    mirrors[1:] &= not box.periodic
+    on = np.flatnonzero(np.any(gaps[:, mirrors] < NEAREST, axis=1))
+    if on.size:
+        raise ValueError(f"the centre of grain {on[0] + 1} lies on a side of the ceramic: move it inside")
 
 
 class _Box:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from microstructures import Tessellation, bicrystal, bricks, build, voronoi
+from microstructures.random_grains import grains_of_centres
 from phasefield.grid import Grid, Lateral
 
 UM = 1e-6
@@ -264,6 +265,20 @@ def test_bicrystal_swaps_with_the_axes() -> None:
     assert np.allclose(two.grain_boundary_fraction.T, one.grain_boundary_fraction, rtol=0.0, atol=1e-9)
     assert np.allclose(two.sheet_weight[0].T, one.sheet_weight[1], rtol=1e-12)
     assert np.allclose(two.sheet_weight[1].T, one.sheet_weight[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("place", "lateral"), [((0.0, 5.0), "periodic"), ((5.0, 0.0), "mirror"), ((8.0, 5.0), "mirror")]
+)
+def test_centres_on_a_mirror_are_refused(place: tuple[float, float], lateral: Lateral) -> None:
+    grid = Grid((20, 25), (0.4 * UM, 0.4 * UM), lateral)
+    with pytest.raises(ValueError, match="the centre of grain 2 lies on a side"):
+        grains_of_centres(grid, 0.0, np.array([(4.0, 4.0), place]) * UM)
+
+
+def test_a_centre_on_a_periodic_side_has_no_image_there() -> None:
+    grid = Grid((20, 25), (0.4 * UM, 0.4 * UM), "periodic")
+    assert grains_of_centres(grid, 0.0, np.array([(4.0, 4.0), (5.0, 0.0)]) * UM).boundary_pairs.tolist() == [[1, 2]]
 
 
 def test_single_crystal_has_no_boundary() -> None:
